@@ -1,0 +1,295 @@
+//! A transaction: what one commit of one session wants to be true at once, what
+//! it was based on, and what it tells its caller.
+
+use std::sync::Arc;
+
+use crate::codec::{Decoded, Decoder, Encoder, Malformed};
+use crate::id::{SegmentId, TableId, TxnId, Version};
+use crate::schema::{Schema, TableDef};
+use crate::segment::{Part, Segment, get_id, get_txn, put_id, put_txn};
+use crate::value::Range;
+
+/// Why a transaction was made; for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Create,
+    Ingest,
+    Compact,
+    Retain,
+    Delete,
+    Alter,
+    Restore,
+    Vacuum,
+    Tag,
+}
+
+impl Cause {
+    const ALL: [(Cause, &'static str); 9] = [
+        (Cause::Create, "create"),
+        (Cause::Ingest, "ingest"),
+        (Cause::Compact, "compact"),
+        (Cause::Retain, "retain"),
+        (Cause::Delete, "delete"),
+        (Cause::Alter, "alter"),
+        (Cause::Restore, "restore"),
+        (Cause::Vacuum, "vacuum"),
+        (Cause::Tag, "tag"),
+    ];
+
+    pub fn word(self) -> &'static str {
+        Cause::ALL.iter().find(|(c, _)| *c == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// A caller's own number for a batch: the lake commits it once, however often
+/// it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerSeq {
+    pub producer: Arc<str>,
+    pub seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    CreateTable(TableDef),
+    SetSchema {
+        table: TableId,
+        schema: Schema,
+    },
+    Add {
+        table: TableId,
+        part: Part,
+        segments: Vec<Segment>,
+    },
+    Remove {
+        table: TableId,
+        part: Part,
+        segments: Vec<SegmentId>,
+    },
+    /// This session's uncommitted transactions are refused from here on.
+    Fence {
+        session: u64,
+    },
+    /// Versions below cannot be opened from here on.
+    Floor {
+        version: Version,
+    },
+}
+
+/// What the transaction was based on; checked at the version it wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// The table's newest schema is still this one.
+    Schema { table: TableId, version: u32 },
+    /// Nothing was added to this partition after `since` whose keys overlap.
+    Untouched { table: TableId, part: Part, since: Version, range: Option<Range> },
+}
+
+/// The counts of one table's part of a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    pub table: Arc<str>,
+    pub rows_in: u64,
+    pub rows_written: u64,
+    pub rows_superseded: u64,
+    pub rows_rejected: u64,
+    pub segments: u64,
+    pub bytes: u64,
+    pub elapsed_ms: u64,
+    /// For a stream: the last row of the producer's input that is now durable.
+    pub through_row: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    pub id: TxnId,
+    /// It cannot be in the log at or before this version.
+    pub ready_at: Version,
+    pub producer: Option<ProducerSeq>,
+    pub cause: Cause,
+    /// When and where it was made; for people, no decision reads it.
+    pub at_us: i64,
+    pub host: String,
+    pub pid: u32,
+    pub expects: Vec<Expect>,
+    pub actions: Vec<Action>,
+    pub receipts: Vec<Receipt>,
+}
+
+impl Receipt {
+    pub(crate) fn encode(&self, e: &mut Encoder) {
+        e.text(&self.table);
+        for n in [
+            self.rows_in,
+            self.rows_written,
+            self.rows_superseded,
+            self.rows_rejected,
+            self.segments,
+            self.bytes,
+            self.elapsed_ms,
+        ] {
+            e.num(n);
+        }
+        e.option(self.through_row, |e, row| e.num(row));
+    }
+
+    pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Receipt> {
+        Ok(Receipt {
+            table: d.arc_text()?,
+            rows_in: d.num()?,
+            rows_written: d.num()?,
+            rows_superseded: d.num()?,
+            rows_rejected: d.num()?,
+            segments: d.num()?,
+            bytes: d.num()?,
+            elapsed_ms: d.num()?,
+            through_row: d.option(|d| d.num())?,
+        })
+    }
+}
+
+impl Action {
+    fn encode(&self, e: &mut Encoder) {
+        let code = match self {
+            Action::CreateTable(_) => 1,
+            Action::SetSchema { .. } => 2,
+            Action::Add { .. } => 3,
+            Action::Remove { .. } => 4,
+            Action::Fence { .. } => 5,
+            Action::Floor { .. } => 6,
+        };
+        e.u8(code);
+        e.framed(|e| match self {
+            Action::CreateTable(def) => def.encode(e),
+            Action::SetSchema { table, schema } => {
+                e.num(table.0);
+                schema.encode(e);
+            }
+            Action::Add { table, part, segments } => {
+                e.num(table.0);
+                part.encode(e);
+                e.list(segments, |e, s| s.encode(e));
+            }
+            Action::Remove { table, part, segments } => {
+                e.num(table.0);
+                part.encode(e);
+                e.list(segments, put_id);
+            }
+            Action::Fence { session } => e.fixed64(*session),
+            Action::Floor { version } => e.num(*version),
+        });
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Decoded<Action> {
+        let code = d.u8()?;
+        let mut d = d.framed()?;
+        let action = match code {
+            1 => Action::CreateTable(TableDef::decode(&mut d)?),
+            2 => {
+                let table = TableId(d.num32()?);
+                Action::SetSchema { table, schema: Schema::decode(&mut d)? }
+            }
+            3 => {
+                let (table, part) = (TableId(d.num32()?), Part::decode(&mut d)?);
+                Action::Add { table, part, segments: d.list(Segment::decode)? }
+            }
+            4 => {
+                let (table, part) = (TableId(d.num32()?), Part::decode(&mut d)?);
+                Action::Remove { table, part, segments: d.list(get_id)? }
+            }
+            5 => Action::Fence { session: d.fixed64()? },
+            6 => Action::Floor { version: d.num()? },
+            code => return Err(Malformed::Newer { what: "action", code: code.into() }),
+        };
+        d.finish()?;
+        Ok(action)
+    }
+}
+
+impl Expect {
+    fn encode(&self, e: &mut Encoder) {
+        match self {
+            Expect::Schema { table, version } => {
+                e.u8(1);
+                e.num(table.0);
+                e.num(*version);
+            }
+            Expect::Untouched { table, part, since, range } => {
+                e.u8(2);
+                e.num(table.0);
+                part.encode(e);
+                e.num(*since);
+                e.option(range.as_ref(), |e, r| r.encode(e));
+            }
+        }
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Decoded<Expect> {
+        Ok(match d.u8()? {
+            1 => Expect::Schema { table: TableId(d.num32()?), version: d.num32()? },
+            2 => Expect::Untouched {
+                table: TableId(d.num32()?),
+                part: Part::decode(d)?,
+                since: d.num()?,
+                range: d.option(Range::decode)?,
+            },
+            code => return Err(Malformed::Newer { what: "expectation", code: code.into() }),
+        })
+    }
+}
+
+impl Transaction {
+    pub fn encode(&self, e: &mut Encoder) {
+        put_txn(e, &self.id);
+        e.num(self.ready_at);
+        e.option(self.producer.as_ref(), |e, p| {
+            e.text(&p.producer);
+            e.num(p.seq);
+        });
+        let code = Cause::ALL.iter().position(|(c, _)| *c == self.cause);
+        e.u8(code.map_or(0, |c| c as u8));
+        e.int(self.at_us);
+        e.text(&self.host);
+        e.num(self.pid);
+        e.list(&self.expects, |e, x| x.encode(e));
+        e.list(&self.actions, |e, a| a.encode(e));
+        e.list(&self.receipts, |e, r| r.encode(e));
+    }
+
+    pub fn decode(d: &mut Decoder<'_>) -> Decoded<Transaction> {
+        let (id, ready_at) = (get_txn(d)?, d.num()?);
+        let producer = d.option(|d| Ok(ProducerSeq { producer: d.arc_text()?, seq: d.num()? }))?;
+        let code = d.u8()?;
+        let cause = match Cause::ALL.get(usize::from(code)) {
+            Some((cause, _)) => *cause,
+            None => return Err(Malformed::Newer { what: "cause", code: code.into() }),
+        };
+        Ok(Transaction {
+            id,
+            ready_at,
+            producer,
+            cause,
+            at_us: d.int()?,
+            host: d.text()?.to_owned(),
+            pid: d.num32()?,
+            expects: d.list(Expect::decode)?,
+            actions: d.list(Action::decode)?,
+            receipts: d.list(Receipt::decode)?,
+        })
+    }
+
+    /// The partitions it adds to or removes from.
+    pub fn touched(&self) -> impl Iterator<Item = (TableId, &Part)> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Add { table, part, .. } | Action::Remove { table, part, .. } => {
+                Some((*table, part))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether it only adds segments, so that it can share an entry with others.
+    pub fn only_adds(&self) -> bool {
+        self.actions.iter().all(|a| matches!(a, Action::Add { .. }))
+    }
+}

@@ -1,0 +1,127 @@
+//! The rules every state keeps, each a function with a number. An action is
+//! checked before it is committed, a whole state after it is loaded.
+
+use crate::edit::Action;
+use crate::segment::{Part, Segment};
+use crate::state::{State, Table};
+use crate::types::Type;
+use crate::value::Value;
+
+pub type Rule = &'static str;
+
+type TableRule = fn(&Table, &Part, &Segment) -> bool;
+
+/// Rules of one segment in its table.
+const SEGMENT_RULES: [(Rule, TableRule); 5] = [
+    ("I1: a segment is of a schema the table has had", i1_schema_is_known),
+    ("I2: a segment's partition has a value for each partition column", i2_partition_fits),
+    ("I3: a segment has rows", i3_has_rows),
+    ("I4: a range's ends are keys of the table, and in order", i4_range_fits),
+    ("I5: a packed segment, and no other, says its symbols", i5_packed_says_symbols),
+];
+
+fn i1_schema_is_known(table: &Table, _: &Part, segment: &Segment) -> bool {
+    table.def.schema_at(segment.schema_version).is_some()
+}
+
+fn i2_partition_fits(table: &Table, part: &Part, _: &Segment) -> bool {
+    match part {
+        Part::Of(symbols) => symbols.len() == table.def.partition_by.len(),
+        Part::Packed => !table.def.partition_by.is_empty(),
+    }
+}
+
+fn i3_has_rows(_: &Table, _: &Part, segment: &Segment) -> bool {
+    segment.rows > 0 && segment.bytes > 0
+}
+
+fn i4_range_fits(table: &Table, _: &Part, segment: &Segment) -> bool {
+    let Some(range) = &segment.range else { return true };
+    let columns = table.def.range_columns();
+    let fits = |key: &[Value]| {
+        key.len() == columns.len()
+            && key.iter().zip(&columns).all(|(value, id)| {
+                table.schema().by_id(*id).is_none_or(|f| value_fits(value, &f.ty))
+            })
+    };
+    !columns.is_empty() && fits(&range.min) && fits(&range.max) && range.min <= range.max
+}
+
+fn value_fits(value: &Value, ty: &Type) -> bool {
+    match value {
+        Value::Bool(_) => *ty == Type::Boolean,
+        Value::Int(_) => matches!(ty, Type::Int8 | Type::Int16 | Type::Int32 | Type::Int64),
+        Value::UInt(_) => matches!(ty, Type::UInt8 | Type::UInt16 | Type::UInt32 | Type::UInt64),
+        Value::Decimal { scale, .. } => {
+            matches!(ty, Type::Decimal { scale: s, .. } if s == scale)
+        }
+        Value::Text(_) => *ty == Type::Varchar,
+        Value::Date(_) => *ty == Type::Date,
+        Value::Timestamp(_) => *ty == Type::Timestamp,
+        Value::Time(_) => *ty == Type::Time,
+    }
+}
+
+fn i5_packed_says_symbols(_: &Table, part: &Part, segment: &Segment) -> bool {
+    (*part == Part::Packed) == segment.symbols.is_some()
+}
+
+fn check_segment(table: &Table, part: &Part, segment: &Segment) -> Result<(), Rule> {
+    match SEGMENT_RULES.iter().find(|(_, holds)| !holds(table, part, segment)) {
+        Some((rule, _)) => Err(rule),
+        None => Ok(()),
+    }
+}
+
+/// What an action would break.
+pub fn check_action(state: &State, action: &Action) -> Result<(), Rule> {
+    match action {
+        Action::Add { table, part, segments } => {
+            let Some(table) = state.table_by_id(*table) else { return Ok(()) };
+            segments.iter().try_for_each(|s| check_segment(table, part, s))
+        }
+        Action::SetSchema { schema, .. } => i6_fields_are_apart(&schema.fields),
+        Action::CreateTable(def) if def.schemas.len() != 1 || def.schema().version != 1 => {
+            Err("I7: a table begins with one schema, version 1")
+        }
+        Action::CreateTable(def) => i6_fields_are_apart(&def.schema().fields),
+        _ => Ok(()),
+    }
+}
+
+fn i6_fields_are_apart(fields: &[crate::schema::Field]) -> Result<(), Rule> {
+    let twice = |i: usize| {
+        let f = &fields[i];
+        fields[..i].iter().any(|g| g.id == f.id || g.name == f.name)
+    };
+    match (0..fields.len()).any(twice) {
+        true => Err("I6: no two columns share an id or a name"),
+        false => Ok(()),
+    }
+}
+
+/// What a whole state breaks.
+pub fn check_state(state: &State) -> Result<(), Rule> {
+    for table in state.tables() {
+        if table.def.id.0 >= state.next_table {
+            return Err("I8: a table's number was given before the next one");
+        }
+        for (part, live) in &table.parts {
+            let mut before = None;
+            for segment in &live.segments {
+                check_segment(table, part, segment)?;
+                let place = (segment.added, segment.order);
+                if segment.added > state.version || before.is_some_and(|b| b >= place) {
+                    return Err(
+                        "I9: segments lie in the order they were added, none in the future",
+                    );
+                }
+                before = Some(place);
+            }
+        }
+    }
+    if state.floor > state.version {
+        return Err("I10: the floor is a version there is");
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The only place where a path of the lake is spelled, and read back.
+
+use crate::id::{SegmentId, Version};
+use crate::segment::{Part, SegmentKind};
+use crate::symbol::Symbol;
+
+pub const LAKE_FILE: &str = "LAKE";
+pub const SETTINGS: &str = "lake.toml";
+pub const SYSTEM: &str = "_lake";
+pub const LOG: &str = "_lake/log";
+pub const CHECKPOINTS: &str = "_lake/checkpoints";
+pub const LOCKS: &str = "_lake/locks";
+pub const STAGING: &str = "_lake/staging";
+pub const SPOOL: &str = "_lake/spool";
+pub const QUARANTINE: &str = "_lake/quarantine";
+pub const TRASH: &str = "_lake/trash";
+pub const WAREHOUSE: &str = "warehouse";
+pub const HEAD: &str = "HEAD";
+pub const PACKED: &str = "packed";
+
+/// Lock files, made by init and never unlinked or renamed.
+pub const LOCK_COMMIT: &str = "commit";
+pub const LOCK_PINS: &str = "pins";
+pub const LOCK_STARTS: &str = "starts";
+pub const LOCK_LIVE: &str = "live";
+pub const LOCK_COMPACT: &str = "compact";
+pub const LOCK_VACUUM: &str = "vacuum";
+pub const LOCK_CHECKPOINT: &str = "checkpoint";
+pub const LOCK_FILES: [&str; 7] =
+    [LOCK_COMMIT, LOCK_PINS, LOCK_STARTS, LOCK_LIVE, LOCK_COMPACT, LOCK_VACUUM, LOCK_CHECKPOINT];
+
+/// Versions in one epoch directory.
+pub const EPOCH: u64 = 1000;
+
+pub fn epoch(version: Version) -> u64 {
+    version / EPOCH
+}
+
+/// The name of an epoch's directory beneath `LOG`.
+pub fn epoch_name(epoch: u64) -> String {
+    format!("{epoch:010}")
+}
+
+pub fn epoch_dir(epoch: u64) -> String {
+    format!("{LOG}/{}", epoch_name(epoch))
+}
+
+pub fn entry_name(version: Version) -> String {
+    format!("{version:013}.e")
+}
+
+pub fn checkpoint_name(version: Version) -> String {
+    format!("{version:013}.c")
+}
+
+fn padded(text: &str, width: usize) -> Option<u64> {
+    let digits = text.len() >= width && text.bytes().all(|b| b.is_ascii_digit());
+    let value = digits.then(|| text.parse().ok()).flatten()?;
+    (format!("{value:0width$}") == text).then_some(value)
+}
+
+pub fn parse_epoch(name: &str) -> Option<u64> {
+    padded(name, 10)
+}
+
+pub fn parse_entry(name: &str) -> Option<Version> {
+    padded(name.strip_suffix(".e")?, 13)
+}
+
+pub fn parse_checkpoint(name: &str) -> Option<Version> {
+    padded(name.strip_suffix(".c")?, 13)
+}
+
+pub fn table_dir(table: &str) -> String {
+    format!("{WAREHOUSE}/{table}")
+}
+
+/// The directory of a partition: `warehouse/bars/symbol=600519`.
+pub fn part_dir(table: &str, columns: &[&str], part: &Part) -> String {
+    let mut dir = table_dir(table);
+    match part {
+        Part::Packed => {
+            dir.push('/');
+            dir.push_str(PACKED);
+        }
+        Part::Of(symbols) => {
+            for (column, symbol) in columns.iter().zip(symbols) {
+                dir.push('/');
+                dir.push_str(column);
+                dir.push('=');
+                dir.push_str(&symbol.encode());
+            }
+        }
+    }
+    dir
+}
+
+pub fn segment_name(kind: SegmentKind, id: &SegmentId) -> String {
+    let word = match kind {
+        SegmentKind::Increment => "inc",
+        SegmentKind::Base => "base",
+    };
+    format!("{word}-{id}.parquet")
+}
+
+pub fn parse_segment(name: &str) -> Option<(SegmentKind, SegmentId)> {
+    let stem = name.strip_suffix(".parquet")?;
+    let (word, id) = stem.split_once('-')?;
+    let kind = match word {
+        "inc" => SegmentKind::Increment,
+        "base" => SegmentKind::Base,
+        _ => return None,
+    };
+    Some((kind, id.parse().ok()?))
+}
+
+/// Reads `symbol=600519` back.
+pub fn parse_partition(component: &str) -> Option<(&str, Symbol)> {
+    let (column, value) = component.split_once('=')?;
+    Some((column, Symbol::decode(value).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::TxnId;
+
+    #[test]
+    fn names_read_back() {
+        let id = SegmentId { txn: TxnId { start: 7, session: 9, counter: 1 }, n: 2 };
+        let name = segment_name(SegmentKind::Base, &id);
+        assert_eq!(name, "base-7.0000000000000009.1-2.parquet");
+        assert_eq!(parse_segment(&name), Some((SegmentKind::Base, id)));
+        assert_eq!(parse_segment("base-7.0000000000000009.1-2.parquet.tmp"), None);
+        assert_eq!(parse_segment("x.parquet"), None);
+        for version in [0, 1, 999, 1000, 123_456_789_012, u64::MAX] {
+            assert_eq!(parse_entry(&entry_name(version)), Some(version));
+            assert_eq!(parse_checkpoint(&checkpoint_name(version)), Some(version));
+            assert_eq!(parse_epoch(&epoch_name(epoch(version))), Some(epoch(version)));
+        }
+        assert_eq!(parse_entry("1.e"), None);
+        assert_eq!(parse_entry("00000000000001.e"), None);
+        assert_eq!(parse_entry("+000000000001.e"), None);
+    }
+
+    #[test]
+    fn a_symbol_has_one_directory() {
+        let part = Part::Of(vec![Symbol::new("balance").unwrap(), Symbol::new("A/B").unwrap()]);
+        let dir = part_dir("facts", &["type", "symbol"], &part);
+        assert_eq!(dir, "warehouse/facts/type=balance/symbol=A%2FB");
+        let last = dir.rsplit('/').next().unwrap();
+        assert_eq!(parse_partition(last), Some(("symbol", Symbol::new("A/B").unwrap())));
+        assert_eq!(part_dir("facts", &[], &Part::Of(vec![])), "warehouse/facts");
+        assert_eq!(part_dir("facts", &["symbol"], &Part::Packed), "warehouse/facts/packed");
+    }
+}

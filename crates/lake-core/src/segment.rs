@@ -1,0 +1,174 @@
+//! What the log knows of one immutable Parquet file, and of where it lies.
+
+use std::fmt;
+
+use crate::codec::{Decoded, Decoder, Encoder, Malformed};
+use crate::id::{SegmentId, TxnId, Version};
+use crate::symbol::Symbol;
+use crate::value::Range;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SegmentKind {
+    /// As ingested.
+    Increment,
+    /// Made by compaction.
+    Base,
+}
+
+/// The partition a segment belongs to: one symbol's directory, or the shared one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The values of the partition columns, in order; none in a table without.
+    Of(Vec<Symbol>),
+    /// Many symbols in one file, sorted by (symbol, key).
+    Packed,
+}
+
+/// First and last symbol of a packed segment, and how many it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolSpan {
+    pub first: Vec<Symbol>,
+    pub last: Vec<Symbol>,
+    pub count: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub id: SegmentId,
+    pub kind: SegmentKind,
+    pub schema_version: u32,
+    pub rows: u64,
+    pub bytes: u64,
+    /// xxh3 of the whole file.
+    pub hash: u64,
+    /// None: unknown, so it may hold any key.
+    pub range: Option<Range>,
+    pub symbols: Option<SymbolSpan>,
+    /// The version that added it, and its place in that version: the later wins a key.
+    pub added: Version,
+    pub order: u32,
+}
+
+impl SegmentKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            SegmentKind::Increment => "increment",
+            SegmentKind::Base => "base",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Packed => f.write_str("(packed)"),
+            Part::Of(values) => {
+                for (i, value) in values.iter().enumerate() {
+                    write!(f, "{}{value}", if i > 0 { "/" } else { "" })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+pub(crate) fn put_txn(e: &mut Encoder, txn: &TxnId) {
+    e.num(txn.start);
+    e.fixed64(txn.session);
+    e.num(txn.counter);
+}
+
+pub(crate) fn get_txn(d: &mut Decoder<'_>) -> Decoded<TxnId> {
+    let (start, session) = (d.num()?, d.fixed64()?);
+    if session >> 62 != 0 {
+        return d.broken("session past 62 bits");
+    }
+    Ok(TxnId { start, session, counter: d.num32()? })
+}
+
+pub(crate) fn put_id(e: &mut Encoder, id: &SegmentId) {
+    put_txn(e, &id.txn);
+    e.num(id.n);
+}
+
+pub(crate) fn get_id(d: &mut Decoder<'_>) -> Decoded<SegmentId> {
+    Ok(SegmentId { txn: get_txn(d)?, n: d.num32()? })
+}
+
+fn put_symbols(e: &mut Encoder, symbols: &[Symbol]) {
+    e.list(symbols, |e, s| e.text(s.as_str()));
+}
+
+fn get_symbols(d: &mut Decoder<'_>) -> Decoded<Vec<Symbol>> {
+    d.list(|d| match Symbol::new(d.text()?) {
+        Ok(symbol) => Ok(symbol),
+        Err(_) => d.broken("text that cannot be a symbol"),
+    })
+}
+
+impl Part {
+    pub(crate) fn encode(&self, e: &mut Encoder) {
+        match self {
+            Part::Of(symbols) => {
+                e.u8(0);
+                put_symbols(e, symbols);
+            }
+            Part::Packed => e.u8(1),
+        }
+    }
+
+    pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Part> {
+        match d.u8()? {
+            0 => Ok(Part::Of(get_symbols(d)?)),
+            1 => Ok(Part::Packed),
+            code => Err(Malformed::Newer { what: "partition kind", code: code.into() }),
+        }
+    }
+}
+
+impl Segment {
+    /// Whether a key of `other` may also be one of ours.
+    pub fn overlaps(&self, other: &Segment) -> bool {
+        match (&self.range, &other.range) {
+            (Some(a), Some(b)) => a.overlaps(b),
+            _ => true,
+        }
+    }
+
+    /// Without `added` and `order`, which the entry around it says.
+    pub(crate) fn encode(&self, e: &mut Encoder) {
+        put_id(e, &self.id);
+        e.u8(match self.kind {
+            SegmentKind::Increment => 0,
+            SegmentKind::Base => 1,
+        });
+        e.num(self.schema_version);
+        e.num(self.rows);
+        e.num(self.bytes);
+        e.fixed64(self.hash);
+        e.option(self.range.as_ref(), |e, range| range.encode(e));
+        e.option(self.symbols.as_ref(), |e, span| {
+            put_symbols(e, &span.first);
+            put_symbols(e, &span.last);
+            e.num(span.count);
+        });
+    }
+
+    pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Segment> {
+        let id = get_id(d)?;
+        let kind = match d.u8()? {
+            0 => SegmentKind::Increment,
+            1 => SegmentKind::Base,
+            code => return Err(Malformed::Newer { what: "segment kind", code: code.into() }),
+        };
+        let schema_version = d.num32()?;
+        let (rows, bytes, hash) = (d.num()?, d.num()?, d.fixed64()?);
+        let range = d.option(Range::decode)?;
+        let symbols = d.option(|d| {
+            let (first, last) = (get_symbols(d)?, get_symbols(d)?);
+            Ok(SymbolSpan { first, last, count: d.num32()? })
+        })?;
+        let (added, order) = (0, 0);
+        Ok(Segment { id, kind, schema_version, rows, bytes, hash, range, symbols, added, order })
+    }
+}

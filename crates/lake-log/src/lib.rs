@@ -1,0 +1,1 @@
+//! The commit log shared by many processes: commit, snapshot, lease, recovery.

@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    lake_query::run(std::env::args_os())
+}

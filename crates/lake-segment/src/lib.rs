@@ -1,0 +1,1 @@
+//! Parquet segments: written with exact statistics, read back checked.

@@ -1,0 +1,1 @@
+//! Helpers for tests: throw-away lakes, power-loss images, oracles.
