@@ -39,16 +39,17 @@ impl BadFile {
 }
 
 impl Entry {
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The entry's file and its checksum, which the next entry carries.
+    pub fn seal(&self) -> (Vec<u8>, u64) {
         let mut e = Encoder::default();
         e.num(self.version);
         e.fixed64(self.previous);
         e.int(self.at_us);
         e.list(&self.transactions, |e, t| t.encode(e));
-        Framed::Entry.seal(&e.0)
+        (Framed::Entry.seal(&e.0), crate::frame::hash(&e.0))
     }
 
-    /// The entry and its checksum, which the next entry carries.
+    /// Reads `seal`'s file back.
     pub fn from_bytes(bytes: &[u8]) -> Result<(Entry, u64), BadFile> {
         let (body, hash) = Framed::Entry.open(bytes)?;
         Ok((Entry::decode(body)?, hash))

@@ -78,7 +78,7 @@ impl Producers {
         let runs = self.runs.entry(key.producer.clone()).or_default();
         match runs.range_mut(..=key.seq).next_back() {
             Some((first, run)) if run.last.checked_add(1) == Some(key.seq) => {
-                if (key.seq - first) % STRIDE == 0 {
+                if (key.seq - first).is_multiple_of(STRIDE) {
                     run.marks.push(version);
                 }
                 run.last = key.seq;

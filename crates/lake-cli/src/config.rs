@@ -1,0 +1,172 @@
+//! Settings in layers: default < lake.toml < environment < flag.
+//!
+//! A setting is a constant [`Key`] beside the command that uses it. What comes out
+//! remembers where it came from, so that an error can name the place to change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::Value;
+
+use crate::parse::Unreadable;
+use crate::{Failure, env};
+
+/// One setting: its dotted name in lake.toml, its variable, its default.
+pub struct Key<T: 'static> {
+    pub name: &'static str,
+    pub env: Option<&'static str>,
+    pub default: T,
+    pub parse: fn(&str) -> Result<T, Unreadable>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File,
+    Env(&'static str),
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("the default"),
+            Origin::File => f.write_str("lake.toml"),
+            Origin::Env(name) => write!(f, "the variable {name}"),
+            Origin::Flag => f.write_str("the command line"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    pub value: T,
+    pub origin: Origin,
+}
+
+/// What lake.toml says: dotted names and their values as text.
+#[derive(Clone, Debug, Default)]
+pub struct Config(BTreeMap<String, String>);
+
+impl Config {
+    /// Reads the text of lake.toml. A name that is not `known` is an error: a typing
+    /// mistake would otherwise change nothing and say nothing.
+    pub fn parse(text: &str, known: &[&str]) -> Result<Config, Failure> {
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+            Failure::bad_input("cannot read lake.toml").because(&e)
+        })?;
+        let mut found = BTreeMap::new();
+        flatten("", table, &mut found)?;
+        match found.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(Config(found)),
+            Some(name) => Err(Failure::bad_input(format!("lake.toml: no setting {name:?}"))
+                .hint(format!("the settings are: {}", known.join(", ")))),
+        }
+    }
+
+    /// The value from the highest layer that has one.
+    pub fn get<T: Clone>(&self, key: &Key<T>, flag: Option<T>) -> Result<Setting<T>, Failure> {
+        self.pick(key, flag, env::read)
+    }
+
+    fn pick<T: Clone>(
+        &self,
+        key: &Key<T>,
+        flag: Option<T>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Setting<T>, Failure> {
+        if let Some(value) = flag {
+            return Ok(Setting { value, origin: Origin::Flag });
+        }
+        let from_env = key.env.and_then(|name| Some((env(name)?, Origin::Env(name))));
+        let from_file = || Some((self.0.get(key.name)?.clone(), Origin::File));
+        let Some((text, origin)) = from_env.or_else(from_file) else {
+            return Ok(Setting { value: key.default.clone(), origin: Origin::Default });
+        };
+        let value = (key.parse)(&text).map_err(|e| {
+            Failure::bad_input(format!("cannot use {} from {origin}", key.name)).because(&e)
+        })?;
+        Ok(Setting { value, origin })
+    }
+}
+
+fn flatten(
+    prefix: &str,
+    table: toml::Table,
+    found: &mut BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    for (name, value) in table {
+        let name = format!("{prefix}{name}");
+        let text = match value {
+            Value::Table(inner) => {
+                flatten(&format!("{name}."), inner, found)?;
+                continue;
+            }
+            Value::String(text) => text,
+            Value::Integer(n) => n.to_string(),
+            Value::Float(x) => x.to_string(),
+            Value::Boolean(b) => b.to_string(),
+            Value::Array(_) | Value::Datetime(_) => {
+                return Err(Failure::bad_input(format!(
+                    "lake.toml: {name} must be a text, a number or true or false"
+                )));
+            }
+        };
+        found.insert(name, text);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::parse;
+
+    const WAIT: Key<Duration> = Key {
+        name: "commit.wait",
+        env: Some("LAKE_WAIT"),
+        default: Duration::from_secs(30),
+        parse: parse::duration,
+    };
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn the_highest_layer_wins_and_is_remembered() {
+        let file = Config::parse("[commit]\nwait = \"5s\"\n", &["commit.wait"]).unwrap();
+        let unset = |_: &str| None;
+        let set = |name: &str| (name == "LAKE_WAIT").then(|| "7s".to_string());
+
+        let got = Config::default().pick(&WAIT, None, unset).unwrap();
+        assert_eq!(got, Setting { value: seconds(30), origin: Origin::Default });
+        let got = file.pick(&WAIT, None, unset).unwrap();
+        assert_eq!(got, Setting { value: seconds(5), origin: Origin::File });
+        let got = file.pick(&WAIT, None, set).unwrap();
+        assert_eq!(got, Setting { value: seconds(7), origin: Origin::Env("LAKE_WAIT") });
+        let got = file.pick(&WAIT, Some(seconds(1)), set).unwrap();
+        assert_eq!(got, Setting { value: seconds(1), origin: Origin::Flag });
+    }
+
+    #[test]
+    fn what_cannot_be_used_names_its_place() {
+        let file = Config::parse("commit.wait = 5", &["commit.wait"]).unwrap();
+        let failure = file.pick(&WAIT, None, |_| None).unwrap_err();
+        assert_eq!(failure.message, "cannot use commit.wait from lake.toml");
+        assert!(failure.causes[0].contains("needs a unit"), "{failure:?}");
+        let failure = file.pick(&WAIT, None, |_| Some("soon".into())).unwrap_err();
+        assert_eq!(failure.message, "cannot use commit.wait from the variable LAKE_WAIT");
+    }
+
+    #[test]
+    fn unknown_names_and_broken_files_are_refused() {
+        for text in ["[commit]\nwiat = 5", "commit = [1]", "commit ="] {
+            let failure = Config::parse(text, &["commit.wait"]).unwrap_err();
+            assert_eq!(failure.kind.exit_code(), 2, "{text}");
+            assert!(failure.message.contains("lake.toml"), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The environment variables of both programs, and the only place that reads one.
+
+/// The lake's directory, as `--lake`.
+pub const LAKE_DIR: &str = "LAKE_DIR";
+/// The form of printed data, as `--format`.
+pub const LAKE_FORMAT: &str = "LAKE_FORMAT";
+/// No notes on stderr, as `--quiet`.
+pub const LAKE_QUIET: &str = "LAKE_QUIET";
+
+/// The value of a variable; an empty one counts as unset, as shells have no other
+/// cheap way to say so. Text that is not UTF-8 is kept readable and will fail
+/// where it is parsed.
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+pub fn read(name: &str) -> Option<String> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(|value| value.to_string_lossy().into_owned())
+}

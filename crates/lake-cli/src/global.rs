@@ -1,0 +1,46 @@
+//! The flags that stand before or after any command.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+
+use crate::env;
+
+/// Flatten this into the top-level parser and give it out by `AsRef<Global>`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Directory of the lake
+    #[arg(long, global = true, env = env::LAKE_DIR, value_name = "DIR")]
+    #[arg(default_value = "./data/lake", value_hint = clap::ValueHint::DirPath)]
+    pub lake: PathBuf,
+
+    /// Form of the data on stdout
+    #[arg(long, global = true, env = env::LAKE_FORMAT, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// No notes and no progress on stderr, only warnings and errors
+    #[arg(long, short, global = true, env = env::LAKE_QUIET)]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// RFC 4180 with a header; NULL is empty, the empty string is ""
+    Csv,
+}
+
+impl Format {
+    /// Whether a program rather than a person reads the errors, too.
+    pub fn is_json(self) -> bool {
+        matches!(self, Format::Json | Format::Jsonl)
+    }
+}

@@ -1,0 +1,96 @@
+//! From arguments to an exit code.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::process::ExitCode;
+
+use lake_core::kind::Kind;
+
+use crate::{Console, Failure, Global};
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Done, and the answer is "no" or there are findings.
+    No,
+    /// Durable, but not yet visible.
+    Spooled,
+}
+
+impl Outcome {
+    fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::No => Kind::No.exit_code(),
+            Outcome::Spooled => Kind::Spooled.exit_code(),
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, reports what went wrong and returns
+/// the exit code. Output is flushed before an error is said, so that the two keep
+/// their order where both go to one place.
+pub fn run_main<P>(
+    args: impl IntoIterator<Item = OsString>,
+    run: impl FnOnce(P, &mut Console) -> Result<Outcome, Failure>,
+) -> ExitCode
+where
+    P: clap::Parser + AsRef<Global>,
+{
+    std::panic::set_hook(Box::new(report_panic));
+    let parsed = match P::try_parse_from(args) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help for a pipe that closed is help nobody wanted.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut console = Console::new(parsed.as_ref());
+    ExitCode::from(conclude(&mut console, |console| run(parsed, console)))
+}
+
+/// Runs the command and reports; returns the exit code.
+fn conclude(
+    console: &mut Console,
+    run: impl FnOnce(&mut Console) -> Result<Outcome, Failure>,
+) -> u8 {
+    let result =
+        catch_unwind(AssertUnwindSafe(|| run(console))).unwrap_or_else(|panic| Err(bug(&*panic)));
+    let flushed = console.out.flush();
+    let failure = match (result, flushed) {
+        (Ok(outcome), Ok(())) => return outcome.exit_code(),
+        (Ok(_), Err(failure)) | (Err(failure), _) => failure,
+    };
+    if failure.kind != Kind::ClosedPipe {
+        console.fail(&failure);
+    }
+    failure.kind.exit_code()
+}
+
+fn bug(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Failure::bug(format!("the program panicked: {text}"))
+}
+
+/// Any thread's panic is said at once and where it stands: its thread may never be
+/// joined. `RUST_BACKTRACE` works as everywhere.
+fn report_panic(info: &PanicHookInfo<'_>) {
+    let mut text = format!("{info}\n");
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        text.push_str(&trace.to_string());
+    }
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests;

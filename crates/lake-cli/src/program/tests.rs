@@ -1,0 +1,170 @@
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+
+use super::*;
+use crate::Format;
+
+/// A stream that keeps what it gets, or fails.
+#[derive(Clone, Default)]
+struct Pipe {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    broken: Option<io::ErrorKind>,
+}
+
+impl Pipe {
+    fn broken(kind: io::ErrorKind) -> Pipe {
+        Pipe { broken: Some(kind), ..Pipe::default() }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
+        self.bytes.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Ended {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn run_with(
+    format: Format,
+    out: Pipe,
+    run: impl FnOnce(&mut Console) -> Result<Outcome, Failure>,
+) -> Ended {
+    let err = Pipe::default();
+    let mut console = Console::with(format, false, Box::new(out.clone()), Box::new(err.clone()));
+    let code = conclude(&mut console, run);
+    Ended { code, out: out.text(), err: err.text() }
+}
+
+fn run(run: impl FnOnce(&mut Console) -> Result<Outcome, Failure>) -> Ended {
+    run_with(Format::Table, Pipe::default(), run)
+}
+
+#[test]
+fn outcomes_and_failures_have_their_codes() {
+    assert_eq!(run(|_| Ok(Outcome::Done)).code, 0);
+    assert_eq!(run(|_| Ok(Outcome::No)).code, 1);
+    assert_eq!(run(|_| Ok(Outcome::Spooled)).code, 7);
+    let ended = run(|console| {
+        console.out.line("data")?;
+        Err(Failure::new(Kind::Expired, "version 4 is gone").hint("take a newer one"))
+    });
+    assert_eq!(ended.code, 3);
+    assert_eq!(ended.out, "data\n");
+    assert_eq!(ended.err, "error: version 4 is gone\nhint: take a newer one\n");
+}
+
+#[test]
+fn a_closed_pipe_is_silent_success() {
+    let pipe = || Pipe::broken(io::ErrorKind::BrokenPipe);
+    let small = run_with(Format::Table, pipe(), |console| {
+        console.out.line("fits the buffer").map(|()| Outcome::No)
+    });
+    assert_eq!((small.code, small.err.as_str()), (0, ""));
+    let large = run_with(Format::Table, pipe(), |console| {
+        console.out.text(&"x".repeat(1 << 20))?;
+        unreachable!("nobody reads any more");
+    });
+    assert_eq!((large.code, large.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_full_disk_under_stdout_is_not_silent() {
+    let full = || Pipe::broken(io::ErrorKind::StorageFull);
+    let before =
+        run_with(Format::Table, full(), |console| console.out.line("rows").map(|()| Outcome::Done));
+    assert_eq!(before.code, 8);
+    assert!(before.err.starts_with("error: cannot write to stdout\n  1: "), "{}", before.err);
+    let after = run_with(Format::Table, full(), |console| {
+        console.out.committed();
+        console.out.line("receipt").map(|()| Outcome::Done)
+    });
+    assert_eq!(after.code, 6, "code 8 would claim that nothing was done");
+}
+
+#[test]
+fn a_failure_is_reported_although_the_pipe_closed() {
+    let ended = run_with(Format::Table, Pipe::broken(io::ErrorKind::BrokenPipe), |console| {
+        console.out.line("first rows")?;
+        Err(Failure::new(Kind::Damaged, "a segment is damaged"))
+    });
+    assert_eq!((ended.code, ended.err.as_str()), (4, "error: a segment is damaged\n"));
+}
+
+#[test]
+fn a_panic_is_a_bug() {
+    let ended = run(|_| panic!("index {} out of range", 7));
+    assert_eq!(ended.code, 70);
+    assert!(ended.err.contains("panicked: index 7 out of range"), "{}", ended.err);
+    assert!(ended.err.contains("please report it"), "{}", ended.err);
+}
+
+#[test]
+fn errors_follow_the_format() {
+    let ended = run_with(Format::Json, Pipe::default(), |_| Err(Failure::bad_input("no")));
+    let value: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+    assert_eq!(value["error"]["exit_code"], 2);
+    assert_eq!(ended.out, "");
+}
+
+#[test]
+fn quiet_drops_notes_and_keeps_warnings() {
+    let err = Pipe::default();
+    let (out, to) = (Box::new(Pipe::default()), Box::new(err.clone()));
+    let mut console = Console::with(Format::Table, true, out, to);
+    console.note("waiting for the commit lock");
+    console.warn("a leftover \u{1b}[1m");
+    assert_eq!(err.text(), "warning: a leftover \\u{1b}[1m\n");
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "sample")]
+struct Sample {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Go,
+}
+
+#[test]
+fn global_flags_stand_on_either_side() {
+    for line in [
+        "sample --lake /l --format jsonl --quiet go",
+        "sample go --lake /l --format jsonl --quiet",
+        "sample --lake /l go -q --format jsonl",
+        "sample --format csv --lake /x go --lake /l --format jsonl -q",
+    ] {
+        let parsed = Sample::try_parse_from(line.split(' ')).unwrap();
+        assert!(matches!(parsed.command, Command::Go));
+        assert_eq!(parsed.global.lake.to_str(), Some("/l"), "{line}");
+        assert_eq!(parsed.global.format, Format::Jsonl, "{line}");
+        assert!(parsed.global.quiet, "{line}");
+    }
+    let parsed = Sample::try_parse_from(["sample", "go"]).unwrap();
+    assert_eq!(parsed.global.lake.to_str(), Some("./data/lake"));
+    assert_eq!(parsed.global.format, Format::Table);
+    assert!(!parsed.global.quiet);
+}

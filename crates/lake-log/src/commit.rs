@@ -1,0 +1,291 @@
+//! One door for change: a transaction becomes part of one entry of the log, or
+//! is told why not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lake_core::edit::{Receipt, Transaction};
+use lake_core::entry::{Entry, ready_to_bytes};
+use lake_core::id::Version;
+use lake_core::layout;
+use lake_core::state::Conflict;
+use lake_store::{Deadline, Dir, Guard, Link, StoreError, clock, fault, random};
+
+use crate::error::{LogError, Result};
+use crate::lake::Lake;
+
+/// How long to wait for the commit lock before going on without it.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How long to try in all.
+const PATIENCE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    Committed {
+        version: Version,
+        receipts: Arc<[Receipt]>,
+    },
+    /// Its producer and seq were committed before: the receipts are those.
+    Duplicate {
+        version: Version,
+        receipts: Arc<[Receipt]>,
+    },
+    /// What it was based on is gone; nothing was done.
+    Conflict(Conflict),
+}
+
+/// How the wait for the commit lock ended.
+enum Turn {
+    /// It is ours to publish, with the lock or, when that took too long, without.
+    Lead(Option<Guard>),
+    /// Whoever held the lock has committed it along with its own.
+    Carried(Version),
+}
+
+/// What became of an attempt to publish one version.
+enum Attempt {
+    Published,
+    /// Another won this version.
+    Taken,
+    /// The log has moved on and let this version go.
+    TooLate(Conflict),
+}
+
+impl Lake {
+    /// W4-W9. On an error nothing was done, unless its kind is `Unknown`.
+    pub fn commit(&mut self, txn: Transaction) -> Result<Outcome> {
+        let txn = Arc::new(txn);
+        let mut spooled = false;
+        let outcome = match self.wait_turn(&txn, &mut spooled) {
+            Ok(Turn::Carried(version)) => Ok(committed(version, &txn)),
+            Ok(Turn::Lead(guard)) => self.lead(&txn, guard),
+            Err(error) => Err(error),
+        };
+        let outcome = match outcome {
+            Err(error) if spooled => self.settle(&txn, error),
+            done => done,
+        };
+        if matches!(outcome, Ok(Outcome::Committed { .. })) {
+            // The commit stands whatever becomes of this; the next one tries again.
+            let _ = self.checkpoint_if_due();
+        }
+        outcome
+    }
+
+    /// W4: takes the commit lock, or leaves the transaction in the spool, where
+    /// whoever has the lock finds it.
+    fn wait_turn(&mut self, txn: &Arc<Transaction>, spooled: &mut bool) -> Result<Turn> {
+        if let Some(guard) = self.files.commit.try_exclusive(0)? {
+            return Ok(Turn::Lead(Some(guard)));
+        }
+        let ready = ready_name(txn);
+        if txn.only_adds() {
+            let mut file = self.files.spool.create(&ready)?;
+            *spooled = true;
+            file.write_all_at_once(&ready_to_bytes(txn))?;
+        }
+        let deadline = Deadline::after(LOCK_WAIT);
+        let mut pause = FIRST_PAUSE;
+        while !deadline.passed() {
+            clock::pause(pause / 2 + random::jitter(pause / 2));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            if txn.only_adds() && !self.files.spool.exists(&ready)? {
+                self.refresh()?;
+                if let Some(version) = self.find_own(txn)? {
+                    return Ok(Turn::Carried(version));
+                }
+            }
+            if let Some(guard) = self.files.commit.try_exclusive(0)? {
+                return Ok(Turn::Lead(Some(guard)));
+            }
+        }
+        Ok(Turn::Lead(None))
+    }
+
+    /// W5-W9, until a version is won or there is nothing to win.
+    fn lead(&mut self, txn: &Arc<Transaction>, guard: Option<Guard>) -> Result<Outcome> {
+        let deadline = Deadline::after(PATIENCE);
+        loop {
+            self.refresh()?;
+            if let Some(outcome) = self.refuse_or_find(txn)? {
+                self.files.spool.unlink(&ready_name(txn))?;
+                return Ok(outcome);
+            }
+            if self.leftover.is_some() {
+                match guard {
+                    Some(_) => self.move_leftover_aside()?,
+                    None => return Err(LogError::Busy),
+                }
+                continue;
+            }
+            let mut batch = vec![txn.clone()];
+            if guard.is_some() {
+                self.fold_others(&mut batch)?;
+            }
+            let version = self.state.version + 1;
+            match self.publish(&batch)? {
+                Attempt::Published => {
+                    for done in &batch {
+                        // Gone already when its owner found itself committed.
+                        let _ = self.files.spool.unlink(&ready_name(done));
+                    }
+                    return Ok(committed(version, txn));
+                }
+                Attempt::TooLate(conflict) => return Ok(Outcome::Conflict(conflict)),
+                Attempt::Taken if deadline.passed() => return Err(LogError::Busy),
+                Attempt::Taken => clock::pause(random::jitter(LONGEST_PAUSE)),
+            }
+        }
+    }
+
+    /// W5: what the log already says about a transaction, if that settles it.
+    pub(crate) fn refuse_or_find(&mut self, txn: &Transaction) -> Result<Option<Outcome>> {
+        if let Some(version) = self.find_own(txn)? {
+            return Ok(Some(committed(version, txn)));
+        }
+        if let Some(key) = &txn.producer
+            && let Some((version, receipts)) = self.find_duplicate(key)?
+        {
+            return Ok(Some(Outcome::Duplicate { version, receipts }));
+        }
+        let boundary = self.slots()?.boundary;
+        if txn.id.start < boundary && !fault::mutant("boundary") {
+            let start = txn.id.start;
+            return Ok(Some(Outcome::Conflict(Conflict::TooOld { start, boundary })));
+        }
+        Ok(self.state.check(txn).err().map(Outcome::Conflict))
+    }
+
+    /// The version that holds a transaction, if one does. Whoever retries without
+    /// this look adds its segments twice.
+    pub(crate) fn find_own(&mut self, txn: &Transaction) -> Result<Option<Version>> {
+        if fault::mutant("txn_lookup") {
+            return Ok(None);
+        }
+        if let Some(answer) = self.state.committed_after(&txn.id, txn.ready_at) {
+            return Ok(answer);
+        }
+        for version in txn.ready_at + 1..=self.state.remembers_after() {
+            let found = self.entry(version)?;
+            if found.is_some_and(|e| e.transactions.iter().any(|t| t.id == txn.id)) {
+                return Ok(Some(version));
+            }
+        }
+        Ok(None)
+    }
+
+    fn publish(&mut self, batch: &[Arc<Transaction>]) -> Result<Attempt> {
+        let version = self.state.version + 1;
+        let entry = Entry {
+            version,
+            previous: self.state.hash,
+            at_us: clock::now_us().max(self.state.at_us),
+            transactions: batch.iter().map(|t| (**t).clone()).collect(),
+        };
+        let (bytes, hash) = entry.seal();
+        let Some(dir) = self.epoch_for(version)? else {
+            return Ok(Attempt::TooLate(self.too_late(batch)?));
+        };
+        if !self.link_entry(&dir, version, &bytes)? {
+            return Ok(Attempt::Taken);
+        }
+        // W7: from here on it may be seen, so a failure leaves the outcome open.
+        dir.sync().map_err(|source| LogError::Unknown { version, source })?;
+        if version <= self.slots()?.boundary && !fault::mutant("boundary") {
+            return Ok(Attempt::TooLate(self.too_late(batch)?));
+        }
+        // W9: a hint; whoever finds it old looks further.
+        let _ = self.files.set_head(version);
+        Arc::make_mut(&mut self.state)
+            .apply(&entry, hash)
+            .map_err(|source| LogError::Chain { version, source })?;
+        Ok(Attempt::Published)
+    }
+
+    fn too_late(&self, batch: &[Arc<Transaction>]) -> Result<Conflict> {
+        let boundary = self.slots()?.boundary;
+        Ok(Conflict::TooOld { start: batch.first().map_or(0, |t| t.id.start), boundary })
+    }
+
+    /// W6: the directory for a version's entry. The first of an epoch makes it,
+    /// after making sure that the end of the epoch before is durable: an entry
+    /// that outlives the one before it breaks the chain.
+    fn epoch_for(&mut self, version: Version) -> Result<Option<Dir>> {
+        if version.is_multiple_of(layout::EPOCH) {
+            if let Some(before) = self.files.epoch_of(version - 1)? {
+                before.sync()?;
+            }
+            let dir = layout::epoch_dir(layout::epoch(version));
+            self.files.root.make_dir(&dir)?;
+            self.files.log.sync()?;
+        }
+        self.files.epoch_of(version)
+    }
+
+    /// Puts the entry under its version's name; false when another is there.
+    fn link_entry(&mut self, dir: &Dir, version: Version, bytes: &[u8]) -> Result<bool> {
+        let name = layout::entry_name(version);
+        let staging = match self.staging() {
+            Some(staging) => staging.clone(),
+            None => {
+                self.begin()?;
+                return self.link_entry(dir, version, bytes);
+            }
+        };
+        let tmp = format!("{version}-{:08x}.e", random::session()? as u32);
+        let mut file = staging.create(&tmp)?;
+        let staged = file.write_all_at_once(bytes).and_then(|()| file.sync());
+        let staged = staged.and_then(|()| file.close());
+        let linked = match staged {
+            Ok(()) => match staging.link(&tmp, dir, &name) {
+                Ok(Link::Done) => Ok(true),
+                Ok(Link::Exists) => Ok(dir.read(&name)? == bytes),
+                Err(error) => after_all(dir, version, bytes, error),
+            },
+            Err(error) => Err(error.into()),
+        };
+        // A leftover here is the sweep's to find.
+        let _ = staging.unlink(&tmp);
+        linked
+    }
+
+    /// After an error: the transaction stands in the spool, where somebody may have
+    /// picked it up. Takes it back and says what is true.
+    fn settle(&mut self, txn: &Transaction, error: LogError) -> Result<Outcome> {
+        if matches!(error, LogError::Unknown { .. }) {
+            return Err(error);
+        }
+        let unknown = |source| LogError::Unknown { version: txn.ready_at, source };
+        self.files.spool.unlink(&ready_name(txn)).map_err(unknown)?;
+        // Whoever has read it holds the lock; when we have it, he has finished.
+        match self.files.commit.exclusive_within(0, PATIENCE).map_err(unknown)? {
+            None => return Err(LogError::Uncertain),
+            Some(_guard) => self.refresh()?,
+        };
+        match self.find_own(txn)? {
+            Some(version) => Ok(committed(version, txn)),
+            None => Err(error),
+        }
+    }
+}
+
+/// A link that failed may have happened all the same (NFS): the name tells.
+fn after_all(dir: &Dir, version: Version, bytes: &[u8], error: StoreError) -> Result<bool> {
+    match dir.read_opt(&layout::entry_name(version)) {
+        Ok(Some(there)) => Ok(there == bytes),
+        Ok(None) => Err(error.into()),
+        Err(source) => Err(LogError::Unknown { version, source }),
+    }
+}
+
+pub(crate) fn ready_name(txn: &Transaction) -> String {
+    format!("{}.r", txn.id)
+}
+
+fn committed(version: Version, txn: &Transaction) -> Outcome {
+    Outcome::Committed { version, receipts: txn.receipts.clone().into() }
+}

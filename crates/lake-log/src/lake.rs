@@ -1,0 +1,155 @@
+//! An opened lake: the newest state this process has seen, and how it learns of
+//! newer ones.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lake_core::edit::{ProducerSeq, Receipt};
+use lake_core::entry::Entry;
+use lake_core::id::Version;
+use lake_core::producers::Found;
+use lake_core::state::State;
+use lake_store::Root;
+
+use crate::error::{LogError, Result};
+use crate::files::{Files, Slot};
+use crate::replay::{self, End};
+use crate::session::Session;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// What a power cut left beyond the end of the log, if anything: nobody was told
+/// that it is committed, and the next writer moves it aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leftovers(pub Option<Version>);
+
+/// One opened lake. Not shared between threads: opening another is cheap.
+pub struct Lake {
+    pub(crate) files: Files,
+    pub(crate) state: Arc<State>,
+    pub(crate) leftover: Option<Version>,
+    /// After an error the state may be half changed; it is read anew.
+    tainted: bool,
+    pub(crate) session: Option<Session>,
+    pub(crate) checkpointed: Version,
+}
+
+impl Lake {
+    pub fn open(path: &Path, access: Access) -> Result<Lake> {
+        let mut files = Files::open(path, access == Access::Write)?;
+        let (state, end) = replay::load(&mut files)?;
+        let checkpointed = replay::checkpoints(&files)?.first().copied().unwrap_or(0);
+        let (session, leftover, tainted) = (None, None, false);
+        let mut lake = Lake { files, state, leftover, tainted, session, checkpointed };
+        lake.note(end);
+        lake.help(0)?;
+        Ok(lake)
+    }
+
+    pub fn root(&self) -> &Root {
+        &self.files.root
+    }
+
+    pub fn id(&self) -> &str {
+        &self.files.lake.id
+    }
+
+    /// The newest state seen so far.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub fn leftovers(&self) -> Leftovers {
+        Leftovers(self.leftover)
+    }
+
+    /// Reads what others committed since.
+    pub fn refresh(&mut self) -> Result<&Arc<State>> {
+        let before = self.state.version;
+        if self.tainted {
+            self.reload()?;
+        }
+        let followed = replay::follow(&mut self.files, &mut self.state, Version::MAX);
+        let end = followed.inspect_err(|_| self.tainted = true)?;
+        if self.state.version == before && self.files.head()? > before {
+            // The entries in between were truncated away while we slept, or the
+            // epoch's directory was; a checkpoint knows what they said.
+            self.reload()?;
+        } else {
+            self.note(end);
+        }
+        self.help(before)?;
+        Ok(&self.state)
+    }
+
+    fn reload(&mut self) -> Result<()> {
+        self.tainted = true;
+        let (state, end) = replay::load(&mut self.files)?;
+        if state.version >= self.state.version {
+            self.state = state;
+        }
+        self.tainted = false;
+        self.note(end);
+        Ok(())
+    }
+
+    fn note(&mut self, end: End) {
+        self.leftover = match end {
+            End::Clean => None,
+            End::Leftover(version) => Some(version),
+        };
+    }
+
+    /// Help, then use (R1): a version beyond HEAD may not be durable yet, as its
+    /// writer may have died before it could sync the log's directory.
+    fn help(&mut self, before: Version) -> Result<()> {
+        let newest = self.state.version;
+        if newest == before || self.files.head()? >= newest {
+            return Ok(());
+        }
+        for version in [newest.saturating_sub(1), newest] {
+            if let Some(dir) = self.files.epoch_of(version)? {
+                dir.sync()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry of the log; None beyond its end and below what is kept.
+    pub fn entry(&mut self, version: Version) -> Result<Option<Entry>> {
+        if version == 0 || version > self.state.version {
+            return Ok(None);
+        }
+        match self.files.read_entry(version)? {
+            Slot::Whole(entry, _) => Ok(Some(*entry)),
+            Slot::Missing => Ok(None),
+            Slot::Broken(source) => Err(LogError::Entry { version, source }),
+        }
+    }
+
+    /// The commit that a producer's seq has made already, with its receipts.
+    pub fn find_duplicate(
+        &mut self,
+        key: &ProducerSeq,
+    ) -> Result<Option<(Version, Arc<[Receipt]>)>> {
+        let range = match self.state.producers.find(key) {
+            None => return Ok(None),
+            Some(Found::Whole { version, receipts }) => return Ok(Some((version, receipts))),
+            Some(Found::Between(range)) => range,
+        };
+        for version in range.clone() {
+            let Some(entry) = self.entry(version)? else { continue };
+            let ours = |t: &&lake_core::edit::Transaction| t.producer.as_ref() == Some(key);
+            if let Some(txn) = entry.transactions.iter().find(ours) {
+                return Ok(Some((version, txn.receipts.clone().into())));
+            }
+        }
+        // The log no longer reaches back so far: that it was committed is all
+        // that is left to say.
+        Ok(Some((*range.end(), Arc::from([]))))
+    }
+}

@@ -1,0 +1,74 @@
+//! Lets old versions go: the floor says that they cannot be opened, the boundary
+//! that their entries are gone. What sweep stands on.
+
+use lake_core::edit::{Action, Cause};
+use lake_core::id::Version;
+use lake_core::layout;
+
+use crate::boundary::Slots;
+use crate::commit::Outcome;
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::replay;
+
+impl Lake {
+    /// V3: publishes a floor, by the log that orders it, and mirrors it beside the
+    /// leases. Returns the floor that holds now.
+    pub fn raise_floor(&mut self, floor: Version) -> Result<Version> {
+        let draft = self.begin()?;
+        if floor > draft.state.floor {
+            let mut txn = draft.transaction(Cause::Vacuum);
+            txn.actions.push(Action::Floor { version: floor });
+            match self.commit(txn)? {
+                Outcome::Committed { .. } | Outcome::Duplicate { .. } | Outcome::Conflict(_) => {}
+            }
+        }
+        let boundary = self.slots()?.boundary;
+        self.set_slots(Slots { boundary, floor: self.state.floor })?;
+        Ok(self.state.floor)
+    }
+
+    /// V7: removes the log that nobody needs: below the floor, every lease and the
+    /// start of every living session. Returns the boundary.
+    pub fn truncate(&mut self) -> Result<Version> {
+        self.begin()?;
+        let floor = self.state.floor;
+        let limit = floor.saturating_add(1);
+        let pinned = self.files.pins.lowest_locked_below(limit)?.unwrap_or(floor);
+        let begun = self.files.starts.lowest_locked_below(limit)?.unwrap_or(floor);
+        let boundary = floor.min(pinned).min(begun);
+        let slots = self.slots()?;
+        if boundary <= slots.boundary {
+            return Ok(slots.boundary);
+        }
+        let state = replay::state_at(&mut self.files, boundary)?;
+        self.publish_checkpoint(&state)?;
+        self.set_slots(Slots { boundary, floor })?;
+        self.remove_below(boundary)?;
+        Ok(boundary)
+    }
+
+    /// Whole epochs only, so that a stalled writer's link finds no directory.
+    fn remove_below(&mut self, boundary: Version) -> Result<()> {
+        for version in replay::checkpoints(&self.files)? {
+            if version < boundary {
+                self.files.checkpoints.unlink(&layout::checkpoint_name(version))?;
+            }
+        }
+        for epoch in self.files.log.list()? {
+            let Some(number) = layout::parse_epoch(&epoch.name) else { continue };
+            if (number + 1).saturating_mul(layout::EPOCH) > boundary {
+                continue;
+            }
+            let dir = self.files.log.sub(&epoch.name)?;
+            for entry in dir.list()? {
+                if layout::parse_entry(&entry.name).is_some() {
+                    dir.unlink(&entry.name)?;
+                }
+            }
+            self.files.log.remove_dir(&epoch.name)?;
+        }
+        self.files.forget_epoch();
+        Ok(())
+    }
+}
