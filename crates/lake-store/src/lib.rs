@@ -29,7 +29,6 @@ mod publish;
 pub mod random;
 mod root;
 mod slot;
-mod slot;
 mod step;
 
 pub use clock::{Deadline, Stopwatch};
@@ -42,5 +41,4 @@ pub use mount::judge_mount;
 pub use probe::{Finding, probe};
 pub use publish::publish_new;
 pub use root::{Root, Space};
-pub use slot::overwrite;
 pub use slot::overwrite;
