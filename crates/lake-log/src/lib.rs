@@ -21,6 +21,9 @@ mod session;
 mod snapshot;
 mod truncate;
 
+#[cfg(test)]
+mod tests;
+
 pub use at::At;
 pub use boundary::Slots;
 pub use commit::Outcome;

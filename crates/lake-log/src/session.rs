@@ -58,13 +58,18 @@ impl Lake {
     /// W1: begins a transaction. The live byte says that its files are not
     /// orphans, the start byte that the log since then is still needed.
     pub fn begin(&mut self) -> Result<Draft> {
+        self.begin_within(LAG)
+    }
+
+    /// As `begin`, with the start byte at most `lag` versions behind the head.
+    pub(crate) fn begin_within(&mut self, lag: u64) -> Result<Draft> {
         self.refresh()?;
         let head = self.state.version;
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.join(head)?,
         };
-        if head > session.start + LAG
+        if head > session.start + lag
             && let Some(starts) = self.files.starts.try_shared(head)?
         {
             session.starts = starts;

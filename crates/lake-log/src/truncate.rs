@@ -31,7 +31,7 @@ impl Lake {
     /// V7: removes the log that nobody needs: below the floor, every lease and the
     /// start of every living session. Returns the boundary.
     pub fn truncate(&mut self) -> Result<Version> {
-        self.begin()?;
+        self.begin_within(0)?;
         let floor = self.state.floor;
         let limit = floor.saturating_add(1);
         let pinned = self.files.pins.lowest_locked_below(limit)?.unwrap_or(floor);

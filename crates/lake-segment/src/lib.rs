@@ -1,1 +1,26 @@
 //! Parquet segments: written with exact statistics, read back checked.
+//!
+//! [`Format`] is what all segments of one table and schema version share; it is
+//! made once and then turns sorted batches into files, whole ([`Format::encode`])
+//! or streamed ([`SegmentWriter`]). [`SegmentReader`] reads them back. The file is
+//! described in FORMAT.md of lake-core.
+
+mod arrow;
+mod error;
+mod format;
+mod metadata;
+mod nan;
+mod reader;
+mod stats;
+mod writer;
+
+pub use arrow::{arrow_schema, data_type};
+pub use error::{Result, SegmentError};
+pub use format::{Format, Profile};
+pub use metadata::Provenance;
+pub use reader::{SegmentReader, Verify};
+pub use stats::value_at;
+pub use writer::{Encoded, SegmentWriter, Written};
+
+#[cfg(test)]
+mod tests;

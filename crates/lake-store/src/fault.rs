@@ -28,6 +28,9 @@ pub use self::{
 #[cfg(feature = "fault")]
 pub(crate) use self::{plan::enter, record::tape};
 
+#[cfg(all(test, feature = "fault"))]
+pub(crate) use self::tests::child_role;
+
 /// What becomes of the operation that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "fault"), allow(dead_code))]

@@ -31,6 +31,9 @@ mod root;
 mod slot;
 mod step;
 
+#[cfg(test)]
+mod tests;
+
 pub use clock::{Deadline, Stopwatch};
 pub use dir::{Dir, Entry, Link, Stat};
 pub use error::{Kind, Result, StoreError};

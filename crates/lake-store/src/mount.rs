@@ -140,3 +140,77 @@ fn unescape(field: &str) -> PathBuf {
     }
     PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: &str = "\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
+23 22 0:21 / /proc rw,nosuid - proc proc rw
+30 22 8:1 / /data rw,relatime shared:9 - xfs /dev/sda1 rw,attr2
+31 30 0:44 / /data/net rw,relatime - nfs4 host:/export rw,vers=4.2,hard,local_lock=none
+32 22 0:45 / /with\\040space rw - vfat /dev/sdb1 rw
+";
+
+    fn nfs(options: &str) -> String {
+        format!("{LOCAL}40 22 0:50 / /lake rw,relatime - nfs host:/lake rw,{options}\n")
+    }
+
+    fn bad(mountinfo: &str, path: &str) -> Vec<String> {
+        let findings = judge_mount(mountinfo, Path::new(path));
+        assert!(!findings.is_empty());
+        findings.into_iter().filter(|f| !f.ok).map(|f| f.detail).collect()
+    }
+
+    #[test]
+    fn local_disks_and_a_well_mounted_nfs_pass() {
+        for path in ["/", "/home/lake", "/data/lake", "/data/net/lake", "/datalake"] {
+            assert_eq!(bad(LOCAL, path), [""; 0], "{path}");
+        }
+        let on = judge_mount(LOCAL, Path::new("/data/net/lake"));
+        assert!(on[0].detail.contains("nfs4"), "{on:?}");
+        // A name that merely starts like a mount point is not beneath it.
+        let on = judge_mount(LOCAL, Path::new("/datalake"));
+        assert!(on[0].detail.contains("ext4"), "{on:?}");
+    }
+
+    #[test]
+    fn each_unsafe_option_is_named() {
+        let options =
+            ["nolock", "local_lock=all", "local_lock=posix", "soft", "softerr", "nocto", "ro"];
+        for option in options {
+            let found = bad(&nfs(&format!("vers=3,{option},proto=tcp")), "/lake/x");
+            assert!(found.len() == 1 && found[0].contains(option), "{option}: {found:?}");
+        }
+        assert_eq!(bad(&nfs("vers=3,soft,nocto,nolock"), "/lake").len(), 3);
+        assert_eq!(bad(&nfs("hard,lock,cto,softreval,local_lock=flock"), "/lake"), [""; 0]);
+    }
+
+    #[test]
+    fn an_option_of_one_kind_means_nothing_to_another() {
+        let text = "22 1 254:0 / / rw,soft,nolock - ext4 /dev/vda rw,nocto\n";
+        assert_eq!(bad(text, "/lake"), [""; 0]);
+        let text = "22 1 254:0 / / rw - ext4 /dev/vda rw,barrier=0\n";
+        assert_eq!(bad(text, "/lake").len(), 1);
+        let text = "22 1 0:9 / / rw - overlay overlay rw,lowerdir=/a,volatile\n";
+        assert_eq!(bad(text, "/lake").len(), 1);
+    }
+
+    #[test]
+    fn the_innermost_and_latest_mount_counts() {
+        assert_eq!(bad(LOCAL, "/with space/lake").len(), 1);
+        let over = format!("{LOCAL}50 30 0:60 / /data rw - exfat /dev/sdc rw\n");
+        assert_eq!(bad(&over, "/data/lake").len(), 1);
+        assert_eq!(bad(&over, "/data/net/lake"), [""; 0]);
+        assert_eq!(bad("", "/lake").len(), 1);
+        assert_eq!(bad("no such line\n1 2 - x\n", "/lake").len(), 1);
+    }
+
+    #[test]
+    fn what_is_in_memory_is_said_to_be() {
+        let text = "22 1 0:9 / / rw - tmpfs tmpfs rw\n";
+        let findings = judge_mount(text, Path::new("/lake"));
+        assert!(findings[0].ok && findings[0].detail.contains("lost"));
+    }
+}

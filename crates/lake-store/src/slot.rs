@@ -1,8 +1,6 @@
-//! A part of a file overwritten in place and synced. For records that carry a
-//! checksum and have a twin, as the write may be torn.
+//! A record inside a file that lives on, overwritten in place and made durable.
 
 use std::fs::File;
-use std::io;
 
 use rustix::fs::OFlags;
 
@@ -11,10 +9,14 @@ use crate::error::Result;
 use crate::root::open_beneath;
 use crate::step::{Effect, check_name, look, step, step_write};
 
-/// Writes `bytes` at `offset` of a file that exists, and syncs it.
+/// Writes over a part of a file that exists, and syncs it. For records that
+/// carry a checksum and have a twin, as the write may be torn.
+///
+/// After an error the slot holds nobody knows what: the caller goes by the twin,
+/// and never syncs this write again.
 pub fn overwrite(dir: &Dir, name: &str, offset: u64, bytes: &[u8]) -> Result<()> {
     let at = dir.at(name);
-    check_name("overwrite", &at)?;
+    check_name("open_slot", &at)?;
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     let file = File::from(look("open_slot", &at, || open_beneath(dir.fd(), name, flags))?);
     step_write(
@@ -22,9 +24,8 @@ pub fn overwrite(dir: &Dir, name: &str, offset: u64, bytes: &[u8]) -> Result<()>
         &at,
         bytes,
         |part| Effect::Overwrite { offset, bytes: part },
-        |rest, done| -> io::Result<usize> {
-            Ok(rustix::io::pwrite(&file, rest, offset + done as u64)?)
-        },
+        |rest, done| Ok(rustix::io::pwrite(&file, rest, offset + done as u64)?),
     )?;
-    step("sync_slot", &at, Effect::SyncFs, || Ok(rustix::fs::fdatasync(&file)?))
+    // Of this file alone: claiming more would hide a missing sync from the recorder.
+    step("sync_slot", &at, Effect::SyncPath, || Ok(rustix::fs::fdatasync(&file)?))
 }

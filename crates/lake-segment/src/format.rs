@@ -1,0 +1,154 @@
+//! What all segments of one table and schema version share, made once.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use lake_core::schema::TableDef;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, Encoding, Type as Physical, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
+};
+use parquet::schema::types::{SchemaDescriptor, TypePtr};
+
+use crate::arrow::arrow_schema;
+use crate::error::{Result, SegmentError};
+use crate::metadata::table_pairs;
+
+/// Rows of a row group: the unit DuckDB skips and hands to its threads.
+pub(crate) const ROW_GROUP: usize = 128 * 1024;
+/// Up to so many rows a dictionary costs more than it saves.
+const FEW_ROWS: usize = 16;
+/// Symbols have 80 bytes at most, so their statistics are never cut.
+const STATISTICS_BYTES: usize = 128;
+
+/// How a segment is compressed and what it carries besides its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Written in microseconds, read a few times: a handful of rows.
+    Tiny,
+    /// Written fast, read until it is compacted.
+    Increment,
+    /// Written once, read for years.
+    Base,
+}
+
+impl Profile {
+    /// The profile of an increment of so many rows.
+    pub fn of_increment(rows: usize) -> Profile {
+        if rows <= FEW_ROWS { Profile::Tiny } else { Profile::Increment }
+    }
+}
+
+/// See the module. Cheap to share between threads, by reference.
+#[derive(Debug)]
+pub struct Format {
+    pub(crate) arrow: SchemaRef,
+    pub(crate) parquet: TypePtr,
+    pub(crate) leaves: usize,
+    /// Whether any leaf can hold a NaN.
+    pub(crate) floats: bool,
+    /// Positions of the range columns.
+    pub(crate) range: Vec<usize>,
+    pub(crate) metadata: Vec<KeyValue>,
+    tiny: WriterPropertiesPtr,
+    increment: WriterPropertiesPtr,
+    base: WriterPropertiesPtr,
+}
+
+impl Format {
+    /// For the table's newest schema.
+    pub fn new(def: &TableDef) -> Result<Format> {
+        let arrow = arrow_schema(def.schema());
+        let converter = ArrowSchemaConverter::new().schema_root("lake");
+        let descr = converter.convert(&arrow).map_err(SegmentError::Encode)?;
+        let fields = &def.schema().fields;
+        let range_ids = def.range_columns();
+        let position = |id| fields.iter().position(|f| f.id == id);
+        let range: Vec<usize> = range_ids.into_iter().filter_map(position).collect();
+        let floating = |p| matches!(p, Physical::FLOAT | Physical::DOUBLE);
+        let first_range = range.first().map(|&c| fields[c].name.as_str());
+        let properties = |profile| Arc::new(properties(profile, &descr, first_range));
+        Ok(Format {
+            parquet: descr.root_schema_ptr(),
+            leaves: descr.num_columns(),
+            floats: descr.columns().iter().any(|c| floating(c.physical_type())),
+            range,
+            metadata: table_pairs(def),
+            tiny: properties(Profile::Tiny),
+            increment: properties(Profile::Increment),
+            base: properties(Profile::Base),
+            arrow,
+        })
+    }
+
+    /// The schema that batches to be written have.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    pub(crate) fn properties(&self, profile: Profile) -> &WriterPropertiesPtr {
+        match profile {
+            Profile::Tiny => &self.tiny,
+            Profile::Increment => &self.increment,
+            Profile::Base => &self.base,
+        }
+    }
+}
+
+fn properties(
+    profile: Profile,
+    descr: &SchemaDescriptor,
+    first_range: Option<&str>,
+) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_created_by(concat!("parquet-lake ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(compression(profile))
+        .set_statistics_truncate_length(Some(STATISTICS_BYTES))
+        .set_column_index_truncate_length(Some(STATISTICS_BYTES))
+        .set_max_row_group_row_count(None);
+    builder = match profile {
+        Profile::Tiny | Profile::Increment => {
+            builder.set_statistics_enabled(EnabledStatistics::Chunk).set_offset_index_disabled(true)
+        }
+        Profile::Base => builder.set_statistics_enabled(EnabledStatistics::Page),
+    };
+    for leaf in descr.columns() {
+        let column = Leaf { leaf: leaf.as_ref(), profile };
+        builder = column.configure(builder);
+        if profile == Profile::Base && first_range.is_some_and(|name| leaf.path().string() == name)
+        {
+            builder = builder.set_column_write_page_header_statistics(leaf.path().clone(), true);
+        }
+    }
+    builder.build()
+}
+
+fn compression(profile: Profile) -> Compression {
+    match profile {
+        Profile::Tiny => Compression::UNCOMPRESSED,
+        Profile::Increment => Compression::LZ4_RAW,
+        Profile::Base => Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()),
+    }
+}
+
+struct Leaf<'a> {
+    leaf: &'a parquet::schema::types::ColumnDescriptor,
+    profile: Profile,
+}
+
+impl Leaf<'_> {
+    /// Prices and texts repeat themselves, so they get a dictionary. Whole
+    /// numbers, dates and times differ little from their neighbours; a
+    /// dictionary, where it is on, would win over the encoding.
+    fn configure(&self, builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+        let path = self.leaf.path().clone();
+        match self.leaf.physical_type() {
+            Physical::INT32 | Physical::INT64 => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            _ => builder.set_column_dictionary_enabled(path, self.profile != Profile::Tiny),
+        }
+    }
+}

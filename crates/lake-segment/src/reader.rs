@@ -1,0 +1,107 @@
+//! Reads a segment back, after checking that it is the file the log means.
+
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::RecordBatch;
+use lake_core::schema::FieldId;
+use lake_core::segment::Segment;
+use lake_store::Root;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{Result, SegmentError};
+
+const BATCH: usize = 8 * 1024;
+const BLOCK: usize = 256 * 1024;
+
+/// How closely a file is looked at before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// Its size.
+    Size,
+    /// Its size and its hash, which costs reading it once more.
+    Hash,
+}
+
+/// The batches of a segment, in order.
+pub struct SegmentReader {
+    path: String,
+    reader: ParquetRecordBatchReader,
+}
+
+impl SegmentReader {
+    /// Opens the segment at `path`. `columns`: these alone, in the file's order;
+    /// one that the file does not have yet is left out. None: all.
+    pub fn open(
+        root: &Root,
+        path: &str,
+        segment: &Segment,
+        verify: Verify,
+        columns: Option<&[FieldId]>,
+    ) -> Result<SegmentReader> {
+        let damaged = |why: String| SegmentError::Damaged { path: path.to_owned(), why };
+        let size = root.stat(path)?.map(|s| s.len);
+        if size != Some(segment.bytes) {
+            let found = size.map_or("is missing".to_owned(), |n| format!("has {n}"));
+            return Err(damaged(format!("it should have {} bytes but {found}", segment.bytes)));
+        }
+        let mut file = root.open_read(path)?;
+        if verify == Verify::Hash {
+            let hash = hash(&mut file).map_err(|e| damaged(e.to_string()))?;
+            if hash != segment.hash {
+                return Err(damaged("its bytes do not match their hash".into()));
+            }
+        }
+        let open = || {
+            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+            let mask = match columns {
+                None => ProjectionMask::all(),
+                Some(ids) => {
+                    let fields = builder.parquet_schema().root_schema().get_fields();
+                    let wanted = |i: &usize| {
+                        let info = fields[*i].get_basic_info();
+                        info.has_id() && ids.iter().any(|id| i64::from(*id) == info.id().into())
+                    };
+                    let roots: Vec<usize> = (0..fields.len()).filter(wanted).collect();
+                    ProjectionMask::roots(builder.parquet_schema(), roots)
+                }
+            };
+            builder.with_projection(mask).with_batch_size(BATCH).build()
+        };
+        let reader = guarded(open).map_err(|e| damaged(e.to_string()))?;
+        Ok(SegmentReader { path: path.to_owned(), reader })
+    }
+}
+
+impl Iterator for SegmentReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        let next = guarded(|| self.reader.next().transpose().map_err(ParquetError::from));
+        let damaged =
+            |e: ParquetError| SegmentError::Damaged { path: self.path.clone(), why: e.to_string() };
+        next.map_err(damaged).transpose()
+    }
+}
+
+/// Damaged bytes may panic the decoder; that is a damaged file all the same.
+fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(ParquetError::General("its pages make no sense".into())))
+}
+
+fn hash(file: &mut impl Read) -> std::io::Result<u64> {
+    let (mut hash, mut block) = (Xxh3::new(), vec![0; BLOCK]);
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hash.digest()),
+            n => hash.update(&block[..n]),
+        }
+    }
+}
