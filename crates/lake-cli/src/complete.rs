@@ -82,6 +82,7 @@ mod tests {
     fn a_page_for_the_program_and_for_each_command() {
         let all = String::from_utf8(page(Program::command(), &[]).unwrap()).unwrap();
         assert!(all.contains("LAKE_DIR") && all.contains("names"), "{all}");
+        assert!(all.contains("A sample"), "a flattened struct replaced the description: {all}");
         let one = page(Program::command(), &["names".into()]).unwrap();
         let one = String::from_utf8(one).unwrap();
         assert!(one.contains("Print the names of things"), "{one}");

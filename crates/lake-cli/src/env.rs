@@ -7,12 +7,13 @@ pub const LAKE_FORMAT: &str = "LAKE_FORMAT";
 /// No notes on stderr, as `--quiet`.
 pub const LAKE_QUIET: &str = "LAKE_QUIET";
 
-/// The value of a variable; an empty one counts as unset, as shells have no other
-/// cheap way to say so. Text that is not UTF-8 is kept readable and will fail
-/// where it is parsed.
+#[cfg(test)]
+pub(crate) const ALL: [&str; 3] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET];
+
+/// The value of a variable. An empty one is a value, and mostly one that fails to
+/// parse: `--lake "$UNSET"` must not end up in the default lake. Text that is not
+/// UTF-8 is kept readable and fails where it is parsed.
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn read(name: &str) -> Option<String> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(|value| value.to_string_lossy().into_owned())
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

@@ -6,21 +6,24 @@ use clap::builder::FalseyValueParser;
 
 use crate::env;
 
-/// Flatten this into the top-level parser and give it out by `AsRef<Global>`.
+// Flatten this into the top-level parser and give it out by `AsRef<Global>`. (No doc
+// comment: clap would print it as the program's description. The variables' present
+// values stay out of help and manual pages, which must not depend on the machine.)
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Directory of the lake
-    #[arg(long, global = true, env = env::LAKE_DIR, value_name = "DIR")]
-    #[arg(default_value = "./data/lake", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, global = true, env = env::LAKE_DIR, hide_env_values = true)]
+    #[arg(value_name = "DIR", default_value = "./data/lake", value_hint = clap::ValueHint::DirPath)]
     pub lake: PathBuf,
 
     /// Form of the data on stdout
-    #[arg(long, global = true, env = env::LAKE_FORMAT, value_enum, default_value_t)]
+    #[arg(long, global = true, env = env::LAKE_FORMAT, hide_env_values = true)]
+    #[arg(value_enum, default_value_t)]
     pub format: Format,
 
     /// No notes and no progress on stderr, only warnings and errors
-    #[arg(long, short, global = true, env = env::LAKE_QUIET)]
+    #[arg(long, short, global = true, env = env::LAKE_QUIET, hide_env_values = true)]
     #[arg(value_parser = FalseyValueParser::new())]
     pub quiet: bool,
 }

@@ -27,6 +27,7 @@ pub fn to_bytes(state: &State) -> Vec<u8> {
         e.int(state.at_us);
         e.num(state.floor);
         e.num(state.next_table);
+        e.num(state.changes);
     });
     e.u8(TABLES);
     e.framed(|e| {
@@ -85,6 +86,7 @@ fn decode(body: &[u8]) -> Decoded<State> {
                 state.at_us = s.int()?;
                 state.floor = s.num()?;
                 state.next_table = s.num32()?;
+                state.changes = s.num()?;
             }
             TABLES => {
                 for def in s.list(TableDef::decode)? {
@@ -113,6 +115,7 @@ fn decode(body: &[u8]) -> Decoded<State> {
     if !(seen[1] && seen[2] && seen[4] && seen[5]) {
         return d.broken("a section is missing");
     }
+    state.live = state.tables().map(|t| t.segment_count() as u64).sum();
     state.forget_recent();
     Ok(state)
 }

@@ -9,7 +9,13 @@ use crate::value::Value;
 
 pub type Rule = &'static str;
 
-type TableRule = fn(&Table, &Part, &Segment) -> bool;
+/// A table, and the types of its range columns, looked up once.
+struct Frame<'a> {
+    table: &'a Table,
+    range: Vec<Option<&'a Type>>,
+}
+
+type TableRule = fn(&Frame<'_>, &Part, &Segment) -> bool;
 
 /// Rules of one segment in its table.
 const SEGMENT_RULES: [(Rule, TableRule); 5] = [
@@ -20,31 +26,42 @@ const SEGMENT_RULES: [(Rule, TableRule); 5] = [
     ("I5: a packed segment, and no other, says its symbols", i5_packed_says_symbols),
 ];
 
-fn i1_schema_is_known(table: &Table, _: &Part, segment: &Segment) -> bool {
-    table.def.schema_at(segment.schema_version).is_some()
-}
+impl<'a> Frame<'a> {
+    fn new(table: &'a Table) -> Frame<'a> {
+        let ty = |id| table.schema().by_id(id).map(|f| &f.ty);
+        Frame { table, range: table.def.range_columns().into_iter().map(ty).collect() }
+    }
 
-fn i2_partition_fits(table: &Table, part: &Part, _: &Segment) -> bool {
-    match part {
-        Part::Of(symbols) => symbols.len() == table.def.partition_by.len(),
-        Part::Packed => !table.def.partition_by.is_empty(),
+    fn check(&self, part: &Part, segment: &Segment) -> Result<(), Rule> {
+        match SEGMENT_RULES.iter().find(|(_, holds)| !holds(self, part, segment)) {
+            Some((rule, _)) => Err(rule),
+            None => Ok(()),
+        }
     }
 }
 
-fn i3_has_rows(_: &Table, _: &Part, segment: &Segment) -> bool {
+fn i1_schema_is_known(frame: &Frame<'_>, _: &Part, segment: &Segment) -> bool {
+    frame.table.def.schema_at(segment.schema_version).is_some()
+}
+
+fn i2_partition_fits(frame: &Frame<'_>, part: &Part, _: &Segment) -> bool {
+    match part {
+        Part::Of(symbols) => symbols.len() == frame.table.def.partition_by.len(),
+        Part::Packed => !frame.table.def.partition_by.is_empty(),
+    }
+}
+
+fn i3_has_rows(_: &Frame<'_>, _: &Part, segment: &Segment) -> bool {
     segment.rows > 0 && segment.bytes > 0
 }
 
-fn i4_range_fits(table: &Table, _: &Part, segment: &Segment) -> bool {
+fn i4_range_fits(frame: &Frame<'_>, _: &Part, segment: &Segment) -> bool {
     let Some(range) = &segment.range else { return true };
-    let columns = table.def.range_columns();
     let fits = |key: &[Value]| {
-        key.len() == columns.len()
-            && key.iter().zip(&columns).all(|(value, id)| {
-                table.schema().by_id(*id).is_none_or(|f| value_fits(value, &f.ty))
-            })
+        key.len() == frame.range.len()
+            && key.iter().zip(&frame.range).all(|(v, ty)| ty.is_none_or(|ty| value_fits(v, ty)))
     };
-    !columns.is_empty() && fits(&range.min) && fits(&range.max) && range.min <= range.max
+    !frame.range.is_empty() && fits(range.min()) && fits(range.max()) && range.min() <= range.max()
 }
 
 fn value_fits(value: &Value, ty: &Type) -> bool {
@@ -62,15 +79,8 @@ fn value_fits(value: &Value, ty: &Type) -> bool {
     }
 }
 
-fn i5_packed_says_symbols(_: &Table, part: &Part, segment: &Segment) -> bool {
+fn i5_packed_says_symbols(_: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
     (*part == Part::Packed) == segment.symbols.is_some()
-}
-
-fn check_segment(table: &Table, part: &Part, segment: &Segment) -> Result<(), Rule> {
-    match SEGMENT_RULES.iter().find(|(_, holds)| !holds(table, part, segment)) {
-        Some((rule, _)) => Err(rule),
-        None => Ok(()),
-    }
 }
 
 /// What an action would break.
@@ -78,7 +88,8 @@ pub fn check_action(state: &State, action: &Action) -> Result<(), Rule> {
     match action {
         Action::Add { table, part, segments } => {
             let Some(table) = state.table_by_id(*table) else { return Ok(()) };
-            segments.iter().try_for_each(|s| check_segment(table, part, s))
+            let frame = Frame::new(table);
+            segments.iter().try_for_each(|s| frame.check(part, s))
         }
         Action::SetSchema { schema, .. } => i6_fields_are_apart(&schema.fields),
         Action::CreateTable(def) if def.schemas.len() != 1 || def.schema().version != 1 => {
@@ -106,10 +117,11 @@ pub fn check_state(state: &State) -> Result<(), Rule> {
         if table.def.id.0 >= state.next_table {
             return Err("I8: a table's number was given before the next one");
         }
+        let frame = Frame::new(table);
         for (part, live) in &table.parts {
             let mut before = None;
             for segment in &live.segments {
-                check_segment(table, part, segment)?;
+                frame.check(part, segment)?;
                 let place = (segment.added, segment.order);
                 if segment.added > state.version || before.is_some_and(|b| b >= place) {
                     return Err(

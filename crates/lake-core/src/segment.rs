@@ -43,7 +43,7 @@ pub struct Segment {
     pub hash: u64,
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
-    pub symbols: Option<SymbolSpan>,
+    pub symbols: Option<Box<SymbolSpan>>,
     /// The version that added it, and its place in that version: the later wins a key.
     pub added: Version,
     pub order: u32,
@@ -166,7 +166,7 @@ impl Segment {
         let range = d.option(Range::decode)?;
         let symbols = d.option(|d| {
             let (first, last) = (get_symbols(d)?, get_symbols(d)?);
-            Ok(SymbolSpan { first, last, count: d.num32()? })
+            Ok(Box::new(SymbolSpan { first, last, count: d.num32()? }))
         })?;
         let (added, order) = (0, 0);
         Ok(Segment { id, kind, schema_version, rows, bytes, hash, range, symbols, added, order })

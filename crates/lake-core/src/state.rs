@@ -45,6 +45,10 @@ pub struct State {
     pub at_us: i64,
     pub floor: Version,
     pub next_table: u32,
+    /// Segments added and removed since the lake began: the work of a replay.
+    pub changes: u64,
+    /// Live segments of all tables.
+    pub(crate) live: u64,
     pub producers: Arc<Producers>,
     pub(crate) tables: BTreeMap<TableId, Arc<Table>>,
     pub(crate) fences: Arc<BTreeMap<u64, Version>>,
@@ -101,6 +105,8 @@ impl State {
             at_us: 0,
             floor: 0,
             next_table: 1,
+            changes: 0,
+            live: 0,
             producers: Arc::default(),
             tables: BTreeMap::new(),
             fences: Arc::default(),
@@ -128,7 +134,7 @@ impl State {
     }
 
     pub fn segment_count(&self) -> usize {
-        self.tables().map(Table::segment_count).sum()
+        self.live as usize
     }
 
     pub fn is_fenced(&self, session: u64) -> bool {
@@ -208,16 +214,17 @@ impl State {
             }
             Action::Add { table, part, segments } => {
                 let live = self.known(*table)?.part(part);
-                for segment in segments {
-                    if live.iter().any(|s| s.id == segment.id) {
+                for (i, segment) in segments.iter().enumerate() {
+                    let same = |s: &Segment| s.id == segment.id;
+                    if segments[..i].iter().any(same) || live.iter().any(same) {
                         return Err(Conflict::SegmentTwice(segment.id));
                     }
                 }
             }
             Action::Remove { table, part, segments } => {
                 let live = self.known(*table)?.part(part);
-                for id in segments {
-                    if !live.iter().any(|s| s.id == *id) {
+                for (i, id) in segments.iter().enumerate() {
+                    if segments[..i].contains(id) || !live.iter().any(|s| s.id == *id) {
                         return Err(Conflict::SegmentGone(*id));
                     }
                 }
@@ -287,6 +294,8 @@ impl State {
             Action::Add { table, part, segments } => {
                 let Some(table) = self.tables.get_mut(table) else { return };
                 let live = Arc::make_mut(table).part_mut(part);
+                self.changes += segments.len() as u64;
+                self.live += segments.len() as u64;
                 for segment in segments {
                     let added = Segment { added: entry.version, order: *order, ..segment.clone() };
                     live.segments.push(added);
@@ -297,6 +306,8 @@ impl State {
             Action::Remove { table, part, segments } => {
                 let Some(table) = self.tables.get_mut(table) else { return };
                 let live = Arc::make_mut(table).part_mut(part);
+                self.changes += segments.len() as u64;
+                self.live -= segments.len() as u64;
                 live.segments.retain(|s| !segments.contains(&s.id));
                 live.touch(entry, txn);
             }

@@ -1,6 +1,5 @@
 //! Values of key columns, as segments' ranges carry them.
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime};
@@ -29,44 +28,46 @@ pub enum Value {
 /// The range columns' values of one row, in order.
 pub type Key = Vec<Value>;
 
-/// Smallest and largest key of a segment, both in it, exact.
+/// Smallest and largest key of a segment, both in it, exact. The smallest lies
+/// before the largest in one piece of memory: a lake has very many of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
-    pub min: Key,
-    pub max: Key,
-}
+pub struct Range(Box<[Value]>);
 
 impl Range {
-    pub fn overlaps(&self, other: &Range) -> bool {
-        self.min <= other.max && other.min <= self.max
+    /// Both keys have the same columns; what they do not share is cut off.
+    pub fn new(min: Key, max: Key) -> Range {
+        let n = min.len().min(max.len());
+        Range(min.into_iter().take(n).chain(max.into_iter().take(n)).collect())
     }
 
-    pub fn join(self, other: &Range) -> Range {
-        Range {
-            min: if other.min.cmp(&self.min) == Ordering::Less {
-                other.min.clone()
-            } else {
-                self.min
-            },
-            max: if other.max.cmp(&self.max) == Ordering::Greater {
-                other.max.clone()
-            } else {
-                self.max
-            },
-        }
+    pub fn min(&self) -> &[Value] {
+        &self.0[..self.0.len() / 2]
+    }
+
+    pub fn max(&self) -> &[Value] {
+        &self.0[self.0.len() / 2..]
+    }
+
+    pub fn overlaps(&self, other: &Range) -> bool {
+        self.min() <= other.max() && other.min() <= self.max()
+    }
+
+    pub fn join(&self, other: &Range) -> Range {
+        Range::new(self.min().min(other.min()).to_vec(), self.max().max(other.max()).to_vec())
     }
 
     pub(crate) fn encode(&self, e: &mut Encoder) {
-        e.len(self.min.len());
-        for value in self.min.iter().chain(&self.max) {
-            value.encode(e);
-        }
+        e.len(self.min().len());
+        self.0.iter().for_each(|value| value.encode(e));
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Range> {
-        let n = d.len()?;
-        let mut side = || (0..n).map(|_| Value::decode(d)).collect::<Decoded<Key>>();
-        Ok(Range { min: side()?, max: side()? })
+        let n = d.len()? * 2;
+        let mut values = Vec::with_capacity(n.min(64));
+        for _ in 0..n {
+            values.push(Value::decode(d)?);
+        }
+        Ok(Range(values.into()))
     }
 }
 
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn ranges_meet_at_their_ends() {
-        let range = |a, b| Range { min: vec![Value::Int(a)], max: vec![Value::Int(b)] };
+        let range = |a, b| Range::new(vec![Value::Int(a)], vec![Value::Int(b)]);
         assert!(range(1, 5).overlaps(&range(5, 9)));
         assert!(!range(1, 5).overlaps(&range(6, 9)));
         assert_eq!(range(3, 4).join(&range(1, 9)), range(1, 9));

@@ -3,35 +3,59 @@
 use lake_core::checkpoint;
 use lake_core::id::Version;
 use lake_core::layout;
+use lake_core::state::State;
 use lake_store::{Link, publish_new};
 
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::replay;
 
-/// The shortest tail worth a checkpoint.
-const SHORTEST: u64 = 128;
-/// Live segments for each entry of the tail: a large state is written less often,
-/// so that a commit's share of it stays small.
+/// A tail is worth a checkpoint when it has so many entries or changed so many
+/// segments, or a part of a large state: the larger, the less often it is written,
+/// so that a commit's share stays small and a replay short beside the state.
+const ENTRIES: u64 = 128;
+const CHANGES: u64 = 4096;
 const SEGMENTS_PER_ENTRY: u64 = 64;
+const SEGMENTS_PER_CHANGE: u64 = 8;
 /// Of older checkpoints one in so many versions is kept, for time travel.
 const SPARSE: u64 = 10_000;
 /// The newest are all kept: one of them may be damaged.
 const NEWEST: usize = 3;
 
+/// What the newest checkpoint known holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Checkpointed {
+    version: Version,
+    changes: u64,
+}
+
+impl Checkpointed {
+    pub(crate) fn of(state: &State) -> Checkpointed {
+        Checkpointed { version: state.version, changes: state.changes }
+    }
+}
+
 impl Lake {
     /// After a commit: writes a checkpoint if it is due and nobody else does.
     pub(crate) fn checkpoint_if_due(&mut self) -> Result<()> {
-        let version = self.state.version;
-        let tail = SHORTEST.max(self.state.segment_count() as u64 / SEGMENTS_PER_ENTRY);
-        if version < self.checkpointed + tail {
+        let live = self.state.segment_count() as u64;
+        let tail = ENTRIES.max(live / SEGMENTS_PER_ENTRY);
+        let changes = CHANGES.max(live / SEGMENTS_PER_CHANGE);
+        let due = |since: &Checkpointed, state: &State| {
+            state.version >= since.version + tail || state.changes >= since.changes + changes
+        };
+        if !due(&self.checkpointed, &self.state) {
             return Ok(());
         }
         let Some(_guard) = self.files.checkpoint.try_exclusive(0)? else { return Ok(()) };
         let newest = replay::checkpoints(&self.files)?.first().copied().unwrap_or(0);
-        if version < newest + tail {
-            self.checkpointed = newest;
-            return Ok(());
+        if newest > self.checkpointed.version {
+            // Somebody wrote one: of which changes is not known without reading
+            // it, so the count begins anew.
+            self.checkpointed = Checkpointed { version: newest, changes: self.state.changes };
+            if !due(&self.checkpointed, &self.state) {
+                return Ok(());
+            }
         }
         self.checkpoint()?;
         self.thin_out()
@@ -41,11 +65,11 @@ impl Lake {
     pub(crate) fn checkpoint(&mut self) -> Result<()> {
         let state = self.state.clone();
         self.publish_checkpoint(&state)?;
-        self.checkpointed = state.version;
+        self.checkpointed = Checkpointed::of(&state);
         Ok(())
     }
 
-    pub(crate) fn publish_checkpoint(&mut self, state: &lake_core::state::State) -> Result<()> {
+    pub(crate) fn publish_checkpoint(&mut self, state: &State) -> Result<()> {
         let name = layout::checkpoint_name(state.version);
         let bytes = checkpoint::to_bytes(state);
         let Some(staging) = self.staging().cloned() else { return Ok(()) };

@@ -11,9 +11,10 @@ use lake_core::producers::Found;
 use lake_core::state::State;
 use lake_store::Root;
 
+use crate::checkpoint::Checkpointed;
 use crate::error::{LogError, Result};
 use crate::files::{Files, Slot};
-use crate::replay::{self, End};
+use crate::replay::{self, End, Loaded};
 use crate::session::Session;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +36,13 @@ pub struct Lake {
     /// After an error the state may be half changed; it is read anew.
     tainted: bool,
     pub(crate) session: Option<Session>,
-    pub(crate) checkpointed: Version,
+    pub(crate) checkpointed: Checkpointed,
 }
 
 impl Lake {
     pub fn open(path: &Path, access: Access) -> Result<Lake> {
         let mut files = Files::open(path, access == Access::Write)?;
-        let (state, end) = replay::load(&mut files)?;
-        let checkpointed = replay::checkpoints(&files)?.first().copied().unwrap_or(0);
+        let Loaded { state, end, checkpointed } = replay::load(&mut files)?;
         let (session, leftover, tainted) = (None, None, false);
         let mut lake = Lake { files, state, leftover, tainted, session, checkpointed };
         lake.note(end);
@@ -88,7 +88,8 @@ impl Lake {
 
     fn reload(&mut self) -> Result<()> {
         self.tainted = true;
-        let (state, end) = replay::load(&mut self.files)?;
+        let Loaded { state, end, checkpointed } = replay::load(&mut self.files)?;
+        self.checkpointed = checkpointed;
         if state.version >= self.state.version {
             self.state = state;
         }

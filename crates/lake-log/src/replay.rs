@@ -10,6 +10,7 @@ use lake_core::invariants::check_state;
 use lake_core::layout;
 use lake_core::state::{BadChain, State};
 
+use crate::checkpoint::Checkpointed;
 use crate::error::{LogError, Result};
 use crate::files::{Files, Slot};
 
@@ -20,6 +21,13 @@ pub(crate) enum End {
     /// The next version's name holds something that was never acknowledged: torn
     /// by a power cut, or left over from a chain that a power cut broke.
     Leftover(Version),
+}
+
+/// The newest state, and the checkpoint it was reached from.
+pub(crate) struct Loaded {
+    pub(crate) state: Arc<State>,
+    pub(crate) end: End,
+    pub(crate) checkpointed: Checkpointed,
 }
 
 /// Versions that have a checkpoint, newest first.
@@ -53,16 +61,17 @@ pub(crate) fn base(files: &Files, limit: Version) -> Result<State> {
 }
 
 /// The state of the newest version, from nothing.
-pub(crate) fn load(files: &mut Files) -> Result<(Arc<State>, End)> {
+pub(crate) fn load(files: &mut Files) -> Result<Loaded> {
     files.forget_epoch();
     let mut state = Arc::new(base(files, Version::MAX)?);
     let begin = state.version;
+    let checkpointed = Checkpointed::of(&state);
     let end = follow(files, &mut state, Version::MAX)?;
     if begin == 0 && state.version == 0 && has_entries(files)? {
         return Err(LogError::Gap { missing: 1 });
     }
     check_state(&state).map_err(|rule| LogError::Rule { version: state.version, rule })?;
-    Ok((state, end))
+    Ok(Loaded { state, end, checkpointed })
 }
 
 /// The state of one version, which must not be beyond the newest.

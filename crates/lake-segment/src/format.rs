@@ -12,9 +12,9 @@ use parquet::file::properties::{
 };
 use parquet::schema::types::{SchemaDescriptor, TypePtr};
 
-use crate::arrow::arrow_schema;
 use crate::error::{Result, SegmentError};
 use crate::metadata::table_pairs;
+use crate::types::arrow_schema;
 
 /// Rows of a row group: the unit DuckDB skips and hands to its threads.
 pub(crate) const ROW_GROUP: usize = 128 * 1024;

@@ -5,21 +5,21 @@
 //! or streamed ([`SegmentWriter`]). [`SegmentReader`] reads them back. The file is
 //! described in FORMAT.md of lake-core.
 
-mod arrow;
 mod error;
 mod format;
 mod metadata;
 mod nan;
 mod reader;
 mod stats;
+mod types;
 mod writer;
 
-pub use arrow::{arrow_schema, data_type};
 pub use error::{Result, SegmentError};
 pub use format::{Format, Profile};
 pub use metadata::Provenance;
 pub use reader::{SegmentReader, Verify};
 pub use stats::value_at;
+pub use types::{arrow_schema, data_type};
 pub use writer::{Encoded, SegmentWriter, Written};
 
 #[cfg(test)]

@@ -267,7 +267,7 @@ fn nan_silences_its_own_row_group_only() {
     assert!(found.row_group(1).column(2).statistics().is_some());
     assert_eq!(written.hash, xxhash_rust::xxh3::xxh3_64(&bytes));
     let last = values.len() as i32 - 1;
-    let range = Range { min: vec![Value::Date(0)], max: vec![Value::Date(last)] };
+    let range = Range::new(vec![Value::Date(0)], vec![Value::Date(last)]);
     assert_eq!(written.range, Some(range));
     let disk = Disk::new(&bytes, &written);
     assert!(same(&disk.rows(None), &batch));
@@ -325,9 +325,9 @@ fn a_range_is_exact_or_absent() {
         encoded.unwrap().written.range
     };
     let text = |t: &str| vec![Value::Text(t.into())];
-    assert_eq!(range(&["", "x"]), Some(Range { min: text(""), max: text("x") }));
+    assert_eq!(range(&["", "x"]), Some(Range::new(text(""), text("x"))));
     let (fits, long) = ("y".repeat(128), "y".repeat(129));
-    assert_eq!(range(&["x", &fits]), Some(Range { min: text("x"), max: text(&fits) }));
+    assert_eq!(range(&["x", &fits]), Some(Range::new(text("x"), text(&fits))));
     assert_eq!(range(&["x", &long]), None);
 }
 

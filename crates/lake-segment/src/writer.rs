@@ -172,11 +172,10 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
     /// Writes the footer. The caller syncs.
     pub fn finish(mut self) -> Result<Written> {
         self.close_group().map_err(SegmentError::encode)?;
-        self.file.finish().map_err(SegmentError::encode)?;
         let mut out = self.file.into_inner().map_err(SegmentError::encode)?;
         out.flush().map_err(|e| SegmentError::encode(e.into()))?;
         let range = match (self.first, self.last) {
-            (Some(min), Some(max)) if !min.is_empty() => Some(Range { min, max }),
+            (Some(min), Some(max)) if !min.is_empty() => Some(Range::new(min, max)),
             _ => None,
         };
         Ok(Written { rows: self.rows, bytes: out.bytes, hash: out.hash.digest(), range })

@@ -2,9 +2,9 @@
 //! compiled but empty functions; with it every operation of this crate asks here
 //! first, is counted, and can be failed, torn, stopped, killed or recorded.
 //!
-//! A [`Plan`] is armed for a scope: the process (twin binaries), the calling
+//! A `Plan` is armed for a scope: the process (twin binaries), the calling
 //! thread, or one root (in-process sweeps, whatever threads work on that lake).
-//! The names of operations are in [`OPS`].
+//! The names of operations are in `OPS`.
 
 #[cfg(feature = "fault")]
 mod mutant;
@@ -12,7 +12,8 @@ mod mutant;
 mod plan;
 #[cfg(feature = "fault")]
 mod record;
-#[cfg(all(test, feature = "fault"))]
+#[cfg(test)]
+#[cfg(feature = "fault")]
 mod tests;
 #[cfg(feature = "fault")]
 mod text;
@@ -28,7 +29,8 @@ pub use self::{
 #[cfg(feature = "fault")]
 pub(crate) use self::{plan::enter, record::tape};
 
-#[cfg(all(test, feature = "fault"))]
+#[cfg(test)]
+#[cfg(feature = "fault")]
 pub(crate) use self::tests::child_role;
 
 /// What becomes of the operation that asks.

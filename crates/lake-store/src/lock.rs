@@ -210,3 +210,21 @@ fn range(kind: i32, start: u64, len: u64) -> io::Result<libc::flock> {
         l_pid: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_that_a_child_inherited_does_not_keep_a_dropped_lock() {
+        let (_temp, root) = crate::tests::lake();
+        let dir = root.make_dir("locks").unwrap();
+        LockFile::create(&dir, "file").unwrap();
+        let file = LockFile::new(&dir, "file").unwrap();
+        let guard = file.try_exclusive(0).unwrap().unwrap();
+        let inherited = guard.fd.try_clone().unwrap();
+        drop(guard);
+        assert!(file.try_exclusive(0).unwrap().is_some());
+        drop(inherited);
+    }
+}

@@ -168,3 +168,14 @@ fn global_flags_stand_on_either_side() {
     assert_eq!(parsed.global.format, Format::Table);
     assert!(!parsed.global.quiet);
 }
+
+#[test]
+fn help_tells_the_variables_but_not_their_values() {
+    let help = Sample::try_parse_from(["sample", "--help"]).unwrap_err();
+    assert_eq!(help.exit_code(), 0);
+    let text = help.to_string();
+    for name in crate::env::ALL {
+        assert!(text.contains(&format!("[env: {name}]")), "{name}: {text}");
+    }
+    assert_eq!(Sample::try_parse_from(["sample", "fly"]).unwrap_err().exit_code(), 2);
+}

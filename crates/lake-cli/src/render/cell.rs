@@ -36,7 +36,11 @@ impl<'a> From<&'a Value> for Cell<'a> {
                 _ => Cell::Json(Cow::Owned(n.to_string())),
             },
             Value::String(text) => Cell::Text(Cow::Borrowed(text)),
-            Value::Array(_) | Value::Object(_) => Cell::Json(Cow::Owned(value.to_string())),
+            Value::Array(_) | Value::Object(_) => {
+                let mut text = String::new();
+                json::push_value(&mut text, value);
+                Cell::Json(Cow::Owned(text))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use super::cell::Cell;
 use super::escape;
@@ -82,6 +83,35 @@ pub fn push_array(out: &mut String, cells: &[Cell<'_>]) {
         push_cell(out, cell);
     }
     out.push(']');
+}
+
+/// A nested value; its texts are escaped as any other.
+pub fn push_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                push_value(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            out.push('{');
+            for (i, (name, field)) in fields.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                push_text(out, name);
+                out.push(':');
+                push_value(out, field);
+            }
+            out.push('}');
+        }
+        scalar => push_cell(out, &Cell::from(scalar)),
+    }
 }
 
 pub(super) fn push_base64(out: &mut String, bytes: &[u8]) {

@@ -117,6 +117,14 @@ fn values_in_json() {
 }
 
 #[test]
+fn nested_values_are_escaped_too() {
+    let value = json!({"a\u{9b}": [1.5, null, "\u{202e}", {}], "b": []});
+    let mut out = String::new();
+    json::push_cell(&mut out, &Cell::from(&value));
+    assert_eq!(out, r#"{"a\u009b":[1.5,null,"\u202e",{}],"b":[]}"#);
+}
+
+#[test]
 fn csv_keeps_null_and_empty_apart() {
     let mut rows = Rows::new([Column::text("a,b"), Column::text("c")]);
     rows.push([json!(null), json!("")]);

@@ -59,7 +59,7 @@ pub(crate) fn spawn(role: &str, root: &Root) -> Child {
 
 /// The pipe is handed back because the child fails when it is closed.
 #[must_use]
-pub(crate) fn wait_ready(child: &mut Child) -> impl Sized {
+pub(crate) fn wait_ready(child: &mut Child) -> impl Sized + use<> {
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     // The harness prints the start of a line of its own first.
     assert!(out.any(|line| line.unwrap().ends_with("ready")), "the child failed");

@@ -1,0 +1,145 @@
+//! What may run: one statement, and a question. DuckDB's own parser decides where it
+//! can: it writes the tree of SELECT-like statements as JSON and refuses all others.
+//!
+//! Three kinds that it refuses are let in by their first word, and only when the text
+//! has no second statement: EXPLAIN of a question, a PRAGMA that only tells, and a
+//! PIVOT whose columns depend on the data.
+
+use duckdb::Connection;
+use serde_json::Value;
+
+use crate::error::{EngineError, Result};
+
+const HINT: &str = "lake-query reads; rows are written with lake-writer";
+
+/// Pragmas that tell something and change nothing.
+const PRAGMAS: [&str; 9] = [
+    "COLLATIONS",
+    "DATABASE_LIST",
+    "DATABASE_SIZE",
+    "FUNCTIONS",
+    "SHOW",
+    "SHOW_TABLES",
+    "SHOW_TABLES_EXPANDED",
+    "TABLE_INFO",
+    "VERSION",
+];
+
+/// Words that begin a statement which may have a PIVOT in it, and those that write.
+const ASKS: [&str; 5] = ["PIVOT", "UNPIVOT", "SELECT", "FROM", "WITH"];
+const WRITES: [&str; 6] = ["COPY", "DELETE", "INSERT", "INTO", "MERGE", "UPDATE"];
+
+/// Refuses what is not one question.
+pub(crate) fn check(connection: &Connection, sql: &str) -> Result<()> {
+    match parse(connection, sql)? {
+        Parsed::Questions(0) => Err(EngineError::refused("there is no statement", HINT)),
+        Parsed::Questions(1) => Ok(()),
+        Parsed::Questions(n) => Err(EngineError::refused(
+            format!("there are {n} statements; a query is one"),
+            "run them one by one, or join them with UNION ALL or WITH",
+        )),
+        Parsed::Other if is_told(connection, sql)? => Ok(()),
+        Parsed::Other => {
+            Err(EngineError::refused("only one SELECT-like statement can be run here", HINT))
+        }
+    }
+}
+
+enum Parsed {
+    /// So many SELECT-like statements and no others.
+    Questions(usize),
+    Other,
+}
+
+fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
+    let ask = "SELECT json_serialize_sql($1::VARCHAR)";
+    let text: String = connection
+        .query_row(ask, [sql], |row| row.get(0))
+        .map_err(|error| EngineError::of(&error, "/"))?;
+    let tree: Value = serde_json::from_str(&text)
+        .map_err(|error| EngineError::Internal(format!("unreadable parse tree: {error}")))?;
+    if tree["error"] == Value::Bool(false) {
+        // A tree quotes the text's own quotes, so this is no literal of the user's.
+        if text.contains("_QUERY_NODE\"") && writes(&text) {
+            return Ok(Parsed::Other);
+        }
+        return Ok(Parsed::Questions(tree["statements"].as_array().map_or(0, Vec::len)));
+    }
+    if tree["error_type"] != "parser" && tree["error_type"] != "syntax" {
+        return Ok(Parsed::Other);
+    }
+    // Nothing of a text that does not parse is run; preparing it tells the place.
+    match connection.prepare(sql) {
+        Err(error) => Err(EngineError::of(&error, "/")),
+        Ok(_) => Ok(Parsed::Other),
+    }
+}
+
+/// Whether a common table expression changes data.
+fn writes(tree: &str) -> bool {
+    ["INSERT", "UPDATE", "DELETE", "MERGE"]
+        .iter()
+        .any(|word| tree.contains(&format!("\"type\":\"{word}_QUERY_NODE\"")))
+}
+
+fn is_told(connection: &Connection, sql: &str) -> Result<bool> {
+    let text = trimmed(sql);
+    if text.contains(';') {
+        return Ok(false);
+    }
+    let (first, rest) = first_word(text);
+    match first.as_str() {
+        "EXPLAIN" => {
+            let question = explained(rest);
+            Ok(match parse(connection, question)? {
+                Parsed::Questions(n) => n == 1,
+                Parsed::Other => pivots(question),
+            })
+        }
+        "PRAGMA" => Ok(PRAGMAS.contains(&first_word(rest).0.as_str()) && !rest.contains('=')),
+        _ => Ok(pivots(text)),
+    }
+}
+
+/// Without line comments at the start, and without the last semicolon. A block
+/// comment stays: whether it nests is DuckDB's to know, not ours.
+fn trimmed(sql: &str) -> &str {
+    let mut text = sql.trim();
+    while let Some(comment) = text.strip_prefix("--") {
+        text = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    text.strip_suffix(';').unwrap_or(text).trim_end()
+}
+
+fn first_word(text: &str) -> (String, &str) {
+    let text = text.trim_start();
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    (text[..end].to_uppercase(), &text[end..])
+}
+
+/// What stands after EXPLAIN and its options.
+fn explained(rest: &str) -> &str {
+    if let ("ANALYZE", rest) = (first_word(rest).0.as_str(), first_word(rest).1) {
+        return explained(rest);
+    }
+    if let Some((options, rest)) = rest.trim_start().strip_prefix('(').and_then(|r| r.split_once(')'))
+        && ["FORMAT", "ANALYZE"].contains(&first_word(options).0.as_str())
+    {
+        return rest;
+    }
+    rest
+}
+
+fn pivots(text: &str) -> bool {
+    let words: Vec<String> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .map(str::to_uppercase)
+        .collect();
+    let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
+    ASKS.contains(&first_word(text).0.as_str())
+        && has(&["PIVOT", "PIVOT_WIDER"])
+        && !has(&WRITES)
+}
+
+#[cfg(test)]
+mod tests;

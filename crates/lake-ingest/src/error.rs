@@ -1,0 +1,136 @@
+//! Why an ingest did not happen. Bad input names its file, row and column.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lake_core::kind::Kind;
+use lake_core::state::Conflict;
+use lake_core::symbol::BadSymbol;
+use lake_log::{LogError, store_kind};
+use lake_segment::SegmentError;
+use lake_store::StoreError;
+
+use crate::source::BadCsv;
+
+pub type Result<T> = std::result::Result<T, IngestError>;
+
+/// Where a row came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub file: Arc<str>,
+    /// From 1, the header not counted.
+    pub row: u64,
+    /// The line of a text file on which the row begins, from 1.
+    pub line: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, row {}", self.file, self.row)?;
+        match self.line {
+            Some(line) => write!(f, " (line {line})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    #[error("no table {0}")]
+    NoTable(String),
+    #[error("cannot open {}", .path.display())]
+    Open { path: PathBuf, source: std::io::Error },
+    /// The file as a whole: its form, its header, its types.
+    #[error("{file}: {why}")]
+    File { file: Arc<str>, why: String },
+    #[error("cannot read {file}")]
+    Csv { file: Arc<str>, source: BadCsv },
+    #[error("{place}: {why}")]
+    Row { place: Place, why: String },
+    #[error("{place}, column {column}: {text} {why}")]
+    Cell { place: Place, column: String, text: String, why: String },
+    #[error("{place}, column {column}: it is NULL, but the column is NOT NULL")]
+    Null { place: Place, column: String },
+    #[error("{place}, column {column}: {source}")]
+    Symbol { place: Place, column: String, source: BadSymbol },
+    #[error("{first} and row {} have the same key", second_row(.first, .second))]
+    SameKey { first: Place, second: Place },
+    #[error("table {table} has key {key} already")]
+    KeyExists { table: String, key: String },
+    #[error("table {0} has no key, so there is nothing to upsert by")]
+    NoKey(String),
+    #[error("too many rows for one commit: {0}")]
+    TooMuch(&'static str),
+    #[error("table {0} exists already with other settings")]
+    OtherTable(String),
+    #[error("the commit was refused, {tries} times")]
+    Conflict { tries: u32, source: Conflict },
+    #[error(transparent)]
+    Segment(SegmentError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("cannot combine the rows")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+fn second_row(first: &Place, second: &Place) -> String {
+    match first.file == second.file {
+        true => second.row.to_string(),
+        false => format!("{} of {}", second.row, second.file),
+    }
+}
+
+impl From<StoreError> for IngestError {
+    fn from(error: StoreError) -> IngestError {
+        IngestError::Log(LogError::Store(error))
+    }
+}
+
+impl From<SegmentError> for IngestError {
+    fn from(error: SegmentError) -> IngestError {
+        match error {
+            SegmentError::Store(error) => error.into(),
+            other => IngestError::Segment(other),
+        }
+    }
+}
+
+impl IngestError {
+    pub fn kind(&self) -> Kind {
+        match self {
+            IngestError::NoTable(_) => Kind::NotFound,
+            IngestError::Open { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => Kind::NotFound,
+                std::io::ErrorKind::Other => Kind::BadInput,
+                _ => Kind::Denied,
+            },
+            IngestError::Csv { source: BadCsv::Read { .. }, .. } => Kind::Denied,
+            IngestError::Conflict { source, .. } => match source {
+                Conflict::Rule(_) | Conflict::SegmentTwice(_) => Kind::Bug,
+                _ => Kind::Conflict,
+            },
+            IngestError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
+            IngestError::Segment(SegmentError::Store(error)) => store_kind(error),
+            IngestError::Segment(SegmentError::Encode(_)) | IngestError::Arrow(_) => Kind::Bug,
+            IngestError::Log(error) => error.kind(),
+            _ => Kind::BadInput,
+        }
+    }
+
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            IngestError::NoTable(_) => "lake-writer status lists the tables".into(),
+            IngestError::KeyExists { .. } => {
+                "--mode upsert replaces the rows that are there".into()
+            }
+            IngestError::SameKey { .. } => "--mode upsert keeps the last one".into(),
+            IngestError::NoKey(_) => "use --mode append".into(),
+            IngestError::TooMuch(_) => "give the input in several files, one a call".into(),
+            IngestError::Conflict { .. } => "nothing was done; try again".into(),
+            IngestError::Segment(SegmentError::Damaged { .. }) => "run lake-writer verify".into(),
+            IngestError::Log(error) => return error.hint(),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! An input file: regular, opened once.
+
+use std::io::Read;
+use std::path::Path;
+
+use lake_store::Root;
+use parquet::file::reader::ChunkReader;
+
+use crate::error::{IngestError, Result};
+use crate::source::InputFormat;
+
+const PARQUET_MAGIC: &[u8] = b"PAR1";
+
+/// Opens a file for reading. Links are followed, as people name their inputs by
+/// them; a pipe or a device is refused.
+pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + Read + use<>> {
+    let open = || -> std::io::Result<_> {
+        let real = path.canonicalize()?;
+        match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
+            (Some(dir), Some(name)) => Ok(Root::open(dir)?.open_read(name)?),
+            _ => Err(std::io::Error::other("its name is not UTF-8, or it is a directory")),
+        }
+    };
+    open().map_err(|source| IngestError::Open { path: path.to_owned(), source })
+}
+
+/// The format by the name's extension, or else by the first bytes.
+pub(crate) fn guess(path: &Path, input: &impl ChunkReader) -> InputFormat {
+    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("csv") => InputFormat::Csv,
+        Some("parquet" | "parq" | "pq") => InputFormat::Parquet,
+        _ => match input.get_bytes(0, PARQUET_MAGIC.len()) {
+            Ok(bytes) if bytes == PARQUET_MAGIC => InputFormat::Parquet,
+            _ => InputFormat::Csv,
+        },
+    }
+}
