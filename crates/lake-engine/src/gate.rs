@@ -59,8 +59,7 @@ fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
     let tree: Value = serde_json::from_str(&text)
         .map_err(|error| EngineError::Internal(format!("unreadable parse tree: {error}")))?;
     if tree["error"] == Value::Bool(false) {
-        // A tree quotes the text's own quotes, so this is no literal of the user's.
-        if text.contains("_QUERY_NODE\"") && writes(&text) {
+        if writes(&text) {
             return Ok(Parsed::Other);
         }
         return Ok(Parsed::Questions(tree["statements"].as_array().map_or(0, Vec::len)));
@@ -75,7 +74,8 @@ fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
     }
 }
 
-/// Whether a common table expression changes data.
+/// Whether a common table expression changes data. No literal of the user's looks
+/// like this: in a tree its quotes have a backslash.
 fn writes(tree: &str) -> bool {
     ["INSERT", "UPDATE", "DELETE", "MERGE"]
         .iter()
@@ -119,8 +119,9 @@ fn first_word(text: &str) -> (String, &str) {
 
 /// What stands after EXPLAIN and its options.
 fn explained(rest: &str) -> &str {
-    if let ("ANALYZE", rest) = (first_word(rest).0.as_str(), first_word(rest).1) {
-        return explained(rest);
+    let (word, after) = first_word(rest);
+    if word == "ANALYZE" {
+        return explained(after);
     }
     if let Some((options, rest)) = rest.trim_start().strip_prefix('(').and_then(|r| r.split_once(')'))
         && ["FORMAT", "ANALYZE"].contains(&first_word(options).0.as_str())

@@ -44,7 +44,7 @@ pub enum IngestError {
     /// The file as a whole: its form, its header, its types.
     #[error("{file}: {why}")]
     File { file: Arc<str>, why: String },
-    #[error("cannot read {file}")]
+    #[error("{file}, {source}")]
     Csv { file: Arc<str>, source: BadCsv },
     #[error("{place}: {why}")]
     Row { place: Place, why: String },

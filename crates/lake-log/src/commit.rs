@@ -157,7 +157,10 @@ impl Lake {
             let start = txn.id.start;
             return Ok(Some(Outcome::Conflict(Conflict::TooOld { start, boundary })));
         }
-        Ok(self.state.check(txn).err().map(Outcome::Conflict))
+        Ok(match self.state.check(txn) {
+            Err(Conflict::Fenced) if fault::mutant("fence") => None,
+            checked => checked.err().map(Outcome::Conflict),
+        })
     }
 
     /// The version that holds a transaction, if one does. Whoever retries without

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema as ArrowSchema;
-use lake_core::schema::Schema;
+use lake_core::schema::{MAX_COLUMNS, Schema};
 
 use crate::error::{IngestError, Result};
 
@@ -12,6 +12,9 @@ use crate::error::{IngestError, Result};
 /// left over, none there twice.
 pub(crate) fn order(file: &Arc<str>, names: &[String], schema: &Schema) -> Result<Vec<usize>> {
     let refuse = |why: String| Err(IngestError::File { file: file.clone(), why });
+    if names.len() > MAX_COLUMNS {
+        return refuse(format!("it has {} columns; a table has {MAX_COLUMNS} at most", names.len()));
+    }
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     for (i, name) in lower.iter().enumerate() {
         if lower[..i].contains(name) {

@@ -1,7 +1,7 @@
 //! An input file: regular, opened once.
 
-use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use lake_store::Root;
 use parquet::file::reader::ChunkReader;
@@ -13,7 +13,7 @@ const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// Opens a file for reading. Links are followed, as people name their inputs by
 /// them; a pipe or a device is refused.
-pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + Read + use<>> {
+pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + 'static + use<>> {
     let open = || -> std::io::Result<_> {
         let real = path.canonicalize()?;
         match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
@@ -22,6 +22,11 @@ pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + Read + use<>> {
         }
     };
     open().map_err(|source| IngestError::Open { path: path.to_owned(), source })
+}
+
+/// The file as a stream from its first byte, wherever somebody looked before.
+pub(crate) fn from_start<F: ChunkReader>(input: &F, name: &Arc<str>) -> Result<F::T> {
+    input.get_read(0).map_err(|e| IngestError::File { file: name.clone(), why: e.to_string() })
 }
 
 /// The format by the name's extension, or else by the first bytes.

@@ -21,7 +21,10 @@ use lake_core::schema::Schema;
 use crate::error::Result;
 use crate::rows::Rows;
 
-pub(crate) use cast::conform;
+use cast::conform;
+
+pub(crate) use cast::convert;
+pub use records::BadCsv;
 
 /// The form of an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +43,8 @@ pub(crate) fn read(
 ) -> Result<()> {
     let input = file::open(path)?;
     let name = rows.add_file(&path.to_string_lossy());
-    match format.map_or_else(|| file::guess(path, &input), Ok)? {
-        InputFormat::Csv => csv::read(input, name, schema, rows),
+    match format.unwrap_or_else(|| file::guess(path, &input)) {
+        InputFormat::Csv => csv::read(file::from_start(&input, &name)?, name, schema, rows),
         InputFormat::Parquet => parquet::read(input, name, schema, rows),
     }
 }
@@ -49,8 +52,6 @@ pub(crate) fn read(
 /// Takes rows that are in memory already.
 pub(crate) fn take(batch: &RecordBatch, schema: &Schema, rows: &mut Rows) -> Result<()> {
     let name = rows.add_file("batch");
-    let order = columns::of_batch(&name, batch, schema)?;
-    let batch = conform(batch, &order, schema, &name, 0)?;
-    rows.push(batch);
-    Ok(())
+    let order = columns::of_arrow(&name, &batch.schema(), schema)?;
+    rows.push(conform(batch, &order, schema, rows)?)
 }

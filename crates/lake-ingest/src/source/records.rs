@@ -14,7 +14,7 @@ pub(crate) const MAX_RECORD: usize = 64 << 20;
 const BLOCK: usize = 256 << 10;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BadCsv {
+pub enum BadCsv {
     #[error("line {line}: a quoted field has no closing quote")]
     Unclosed { line: u64 },
     #[error("line {line}, field {field}: text stands after the closing quote")]
@@ -44,6 +44,10 @@ pub(crate) struct Field<'a> {
 impl<'a> Field<'a> {
     pub(crate) fn is_null(&self) -> bool {
         self.raw.is_empty() && !self.quoted
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len()
     }
 
     pub(crate) fn bytes(&self) -> Cow<'a, [u8]> {

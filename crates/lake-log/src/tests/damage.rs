@@ -1,5 +1,8 @@
 //! Bytes that are not what was written: an answer or a typed error, never wrong rows.
 
+// To do the damage, the tests go past lake-store.
+#![allow(clippy::disallowed_methods)]
+
 use lake_core::kind::Kind;
 use lake_core::layout;
 
