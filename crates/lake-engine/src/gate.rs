@@ -123,7 +123,8 @@ fn explained(rest: &str) -> &str {
     if word == "ANALYZE" {
         return explained(after);
     }
-    if let Some((options, rest)) = rest.trim_start().strip_prefix('(').and_then(|r| r.split_once(')'))
+    if let Some((options, rest)) =
+        rest.trim_start().strip_prefix('(').and_then(|r| r.split_once(')'))
         && ["FORMAT", "ANALYZE"].contains(&first_word(options).0.as_str())
     {
         return rest;
@@ -137,9 +138,7 @@ fn pivots(text: &str) -> bool {
         .map(str::to_uppercase)
         .collect();
     let has = |list: &[&str]| words.iter().any(|w| list.contains(&w.as_str()));
-    ASKS.contains(&first_word(text).0.as_str())
-        && has(&["PIVOT", "PIVOT_WIDER"])
-        && !has(&WRITES)
+    ASKS.contains(&first_word(text).0.as_str()) && has(&["PIVOT", "PIVOT_WIDER"]) && !has(&WRITES)
 }
 
 #[cfg(test)]

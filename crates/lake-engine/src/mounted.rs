@@ -141,11 +141,7 @@ impl Mounted {
                 _ => format!("c{i} AS {}", quoted(name)),
             });
         }
-        Ok(format!(
-            "SELECT {} FROM (\n{sql}\n) AS _lake_q({})",
-            outer.join(", "),
-            inner.join(", ")
-        ))
+        Ok(format!("SELECT {} FROM (\n{sql}\n) AS _lake_q({})", outer.join(", "), inner.join(", ")))
     }
 
     fn run(&self, sql: &str) -> Result<()> {

@@ -84,14 +84,20 @@ impl<'a> Scans<'a> {
 
     fn group(&self, one: Live<'a>) -> Result<Group<'a>> {
         let version = one.segment.schema_version;
-        let schema = self.table.def.schema_at(version).ok_or_else(|| EngineError::NoSchema {
-            table: self.table.def.name.clone(),
-            version,
-        })?;
+        let schema = self
+            .table
+            .def
+            .schema_at(version)
+            .ok_or_else(|| EngineError::NoSchema { table: self.table.def.name.clone(), version })?;
         Ok(Group { schema, packed: *one.part == Part::Packed, live: vec![one] })
     }
 
-    fn select(&mut self, group: &Group<'a>, ids: &[FieldId], rank: Option<usize>) -> Result<String> {
+    fn select(
+        &mut self,
+        group: &Group<'a>,
+        ids: &[FieldId],
+        rank: Option<usize>,
+    ) -> Result<String> {
         let def = &self.table.def;
         let hive = self.hive && !group.packed;
         let mut columns = Vec::new();

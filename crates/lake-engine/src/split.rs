@@ -6,12 +6,13 @@
 //! its key. The newer side is read as it is, too, but for those of it that overlap
 //! each other: these are contested, and the latest row of each key is taken.
 
+use std::collections::BTreeMap;
 use std::mem::discriminant;
 
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
-use lake_core::value::{Key, Range};
+use lake_core::value::{Range, Value};
 
 /// A live segment and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +117,7 @@ fn apart(group: &[Live<'_>]) -> usize {
     if !comparable(group) {
         return 1;
     }
-    let mut ends: std::collections::BTreeMap<&[Value], &[Value]> = std::collections::BTreeMap::new();
+    let mut ends: BTreeMap<&[Value], &[Value]> = BTreeMap::new();
     for (count, one) in group.iter().enumerate() {
         let Some(range) = one.range() else { return count.max(1) };
         let before = ends.range::<[Value], _>(..=range.max()).next_back();
@@ -133,9 +134,16 @@ fn apart(group: &[Live<'_>]) -> usize {
 fn comparable(live: &[Live<'_>]) -> bool {
     let Some(first) = live.first().and_then(Live::range) else { return false };
     let alike = |a: &[Value], b: &[Value]| {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| discriminant(a) == discriminant(b))
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_type(a, b))
     };
     live.iter().all(|l| l.range().is_some_and(|r| alike(r.min(), first.min())))
+}
+
+fn same_type(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Decimal { scale: a, .. }, Value::Decimal { scale: b, .. }) => a == b,
+        _ => discriminant(a) == discriminant(b),
+    }
 }
 
 fn overlap(a: &Live<'_>, b: &Live<'_>) -> bool {

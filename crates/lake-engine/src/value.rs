@@ -158,9 +158,7 @@ fn nested<'a>(array: &'a dyn Array, shape: &'a Shape) -> Read<'a> {
             })
         }
         (DataType::Dictionary(_, _), _) => match cast(array, &DataType::Utf8) {
-            Ok(texts) => {
-                Box::new(move |i| text(texts.as_string::<i32>().value(i).to_owned()))
-            }
+            Ok(texts) => Box::new(move |i| text(texts.as_string::<i32>().value(i).to_owned())),
             Err(_) => by_arrow(array),
         },
         _ => by_arrow(array),
@@ -189,8 +187,8 @@ fn by_arrow<'a>(array: &'a dyn Array) -> Read<'a> {
     match ArrayFormatter::try_new(array, &options) {
         Ok(_) => Box::new(move |i| {
             let options = FormatOptions::default();
-            let shown = ArrayFormatter::try_new(array, &options)
-                .and_then(|f| f.value(i).try_to_string());
+            let shown =
+                ArrayFormatter::try_new(array, &options).and_then(|f| f.value(i).try_to_string());
             text(shown.unwrap_or_default())
         }),
         Err(_) => Box::new(|_| Datum::Null),

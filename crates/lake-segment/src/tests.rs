@@ -96,8 +96,11 @@ fn column(ty: &DataType, nullable: bool, n: usize) -> BoxedStrategy<ArrayRef> {
         (nullable, n): (bool, usize),
         make: impl Fn(Vec<Option<T>>) -> A + 'static,
     ) -> BoxedStrategy<ArrayRef> {
-        let share = if nullable { 0.8 } else { 1.0 };
-        let values = prop::collection::vec(prop::option::weighted(share, values), n);
+        let value = match nullable {
+            true => prop::option::weighted(0.8, values).boxed(),
+            false => values.prop_map(Some).boxed(),
+        };
+        let values = prop::collection::vec(value, n);
         values.prop_map(move |v| Arc::new(make(v)) as ArrayRef).boxed()
     }
     macro_rules! numbers {

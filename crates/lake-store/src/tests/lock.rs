@@ -156,6 +156,18 @@ fn a_lock_file_replaced_under_load_is_stale_for_all_who_knew_it() {
 }
 
 #[test]
+fn whoever_knew_a_lock_file_does_not_lock_its_successor() {
+    let (_temp, root) = lake();
+    let (dir, file) = locks(&root);
+    // Keeps the number of the old file from being given to the new one.
+    let _old = dir.open_read("file").unwrap();
+    dir.unlink("file").unwrap();
+    LockFile::create(&dir, "file").unwrap();
+    assert_eq!(file.try_exclusive(0).unwrap_err().kind, Kind::Stale);
+    assert_eq!(file.try_shared(0).unwrap_err().kind, Kind::Stale);
+}
+
+#[test]
 fn a_lock_over_many_bytes_counts_from_its_first() {
     let (_temp, root) = lake();
     let (_, file) = locks(&root);
