@@ -29,7 +29,11 @@ pub(crate) enum Equal {
     Refuse,
 }
 
-pub(crate) fn column<'a>(def: &TableDef, batch: &'a RecordBatch, id: FieldId) -> Option<&'a ArrayRef> {
+pub(crate) fn column<'a>(
+    def: &TableDef,
+    batch: &'a RecordBatch,
+    id: FieldId,
+) -> Option<&'a ArrayRef> {
     let at = def.schema().fields.iter().position(|f| f.id == id)?;
     batch.columns().get(at)
 }
@@ -152,7 +156,8 @@ impl Group {
         if equal != Equal::Keep {
             let twice = order.windows(2).find(|w| keys.compare(w[0], w[1]).is_eq());
             if let (Some(twice), Equal::Refuse) = (twice, equal) {
-                let (first, second) = (rows.place(twice[0] as usize), rows.place(twice[1] as usize));
+                let (first, second) =
+                    (rows.place(twice[0] as usize), rows.place(twice[1] as usize));
                 return Err(IngestError::SameKey { first, second });
             }
             if twice.is_some() {

@@ -61,8 +61,9 @@ impl Files {
         batch: &RecordBatch,
     ) -> Result<Segment> {
         let id = SegmentId { txn: self.provenance.txn, n };
-        let dir = layout::part_dir("", &table.def.directory_columns(), part);
-        let label = dir.rsplit_once("//").map_or("", |(_, label)| label);
+        let dir = layout::part_dir(&table.def.name, &table.def.directory_columns(), part);
+        let above = layout::table_dir(&table.def.name);
+        let label = dir.strip_prefix(&above).map_or("", |rest| rest.trim_start_matches('/'));
         let profile = Profile::of_increment(batch.num_rows());
         let tmp = tmp_name(&id);
         let mut file;

@@ -7,6 +7,7 @@ use lake_core::id::Version;
 use lake_core::layout;
 
 use crate::error::Result;
+use crate::files::Files;
 use crate::lake::Lake;
 
 const SLOT: usize = 64;
@@ -52,10 +53,16 @@ impl Slots {
     }
 }
 
+impl Files {
+    pub(crate) fn slots(&self) -> Result<Slots> {
+        Ok(Slots::choose(&self.locks.read(layout::LOCK_PINS)?).0)
+    }
+}
+
 impl Lake {
     /// What the slots say now.
     pub fn slots(&self) -> Result<Slots> {
-        Ok(Slots::choose(&self.files.locks.read(layout::LOCK_PINS)?).0)
+        self.files.slots()
     }
 
     pub(crate) fn set_slots(&self, slots: Slots) -> Result<()> {

@@ -73,17 +73,28 @@ impl Lake {
         if self.tainted {
             self.reload()?;
         }
-        let followed = replay::follow(&mut self.files, &mut self.state, Version::MAX);
-        let end = followed.inspect_err(|_| self.tainted = true)?;
+        let mut end = self.follow()?;
         if self.state.version == before && self.files.head()? > before {
-            // The entries in between were truncated away while we slept, or the
-            // epoch's directory was; a checkpoint knows what they said.
-            self.reload()?;
-        } else {
-            self.note(end);
+            // Somebody committed since we looked, or we slept while the entries in
+            // between were truncated away: then a checkpoint knows what they said.
+            end = self.follow()?;
+            if self.state.version == before {
+                self.reload()?;
+                return self.helped(before);
+            }
         }
+        self.note(end);
+        self.helped(before)
+    }
+
+    fn helped(&mut self, before: Version) -> Result<&Arc<State>> {
         self.help(before)?;
         Ok(&self.state)
+    }
+
+    fn follow(&mut self) -> Result<End> {
+        let followed = replay::follow(&mut self.files, &mut self.state, Version::MAX);
+        followed.inspect_err(|_| self.tainted = true)
     }
 
     fn reload(&mut self) -> Result<()> {

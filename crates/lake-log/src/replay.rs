@@ -60,16 +60,35 @@ pub(crate) fn base(files: &Files, limit: Version) -> Result<State> {
     Ok(State::empty(&files.lake.id))
 }
 
-/// The state of the newest version, from nothing.
+/// The state of the newest version, from nothing. The log may be truncated while
+/// it is read, checkpoints first: what then ends too early is read again.
 pub(crate) fn load(files: &mut Files) -> Result<Loaded> {
+    const TRIES: usize = 5;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let loaded = load_once(files)?;
+        let version = loaded.state.version;
+        let boundary = files.slots()?.boundary;
+        if tries == TRIES {
+            // HEAD may be garbage, the slots are not.
+            return match version < boundary || (version == 0 && has_entries(files)?) {
+                true => Err(LogError::Gap { missing: version + 1 }),
+                false => Ok(loaded),
+            };
+        }
+        let lost = version == 0 && has_entries(files)?;
+        if version >= boundary && files.head()? <= version && !lost {
+            return Ok(loaded);
+        }
+    }
+}
+
+fn load_once(files: &mut Files) -> Result<Loaded> {
     files.forget_epoch();
     let mut state = Arc::new(base(files, Version::MAX)?);
-    let begin = state.version;
     let checkpointed = Checkpointed::of(&state);
     let end = follow(files, &mut state, Version::MAX)?;
-    if begin == 0 && state.version == 0 && has_entries(files)? {
-        return Err(LogError::Gap { missing: 1 });
-    }
     check_state(&state).map_err(|rule| LogError::Rule { version: state.version, rule })?;
     Ok(Loaded { state, end, checkpointed })
 }

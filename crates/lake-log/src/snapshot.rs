@@ -1,11 +1,12 @@
 //! A version that somebody reads, and the lease that keeps its files on the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lake_core::id::Version;
 use lake_core::state::State;
 use lake_core::value::timestamp_text;
-use lake_store::Guard;
+use lake_store::{Guard, clock};
 
 use crate::at::At;
 use crate::error::{LogError, Result};
@@ -47,6 +48,8 @@ impl Lake {
                 At::Time(us) => self.version_at(us)?,
             };
             let Some(lease) = self.files.pins.try_shared(version)? else {
+                // Nobody of ours takes it exclusively.
+                clock::pause(Duration::from_millis(1));
                 continue;
             };
             self.refresh()?;

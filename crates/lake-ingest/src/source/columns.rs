@@ -13,7 +13,10 @@ use crate::error::{IngestError, Result};
 pub(crate) fn order(file: &Arc<str>, names: &[String], schema: &Schema) -> Result<Vec<usize>> {
     let refuse = |why: String| Err(IngestError::File { file: file.clone(), why });
     if names.len() > MAX_COLUMNS {
-        return refuse(format!("it has {} columns; a table has {MAX_COLUMNS} at most", names.len()));
+        return refuse(format!(
+            "it has {} columns; a table has {MAX_COLUMNS} at most",
+            names.len()
+        ));
     }
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     for (i, name) in lower.iter().enumerate() {
@@ -37,7 +40,11 @@ pub(crate) fn order(file: &Arc<str>, names: &[String], schema: &Schema) -> Resul
     Ok(places.into_iter().flatten().collect())
 }
 
-pub(crate) fn of_arrow(file: &Arc<str>, input: &ArrowSchema, schema: &Schema) -> Result<Vec<usize>> {
+pub(crate) fn of_arrow(
+    file: &Arc<str>,
+    input: &ArrowSchema,
+    schema: &Schema,
+) -> Result<Vec<usize>> {
     let names: Vec<String> = input.fields().iter().map(|f| f.name().clone()).collect();
     order(file, &names, schema)
 }

@@ -82,11 +82,9 @@ impl<'a, R: Read> Csv<'a, R> {
     /// Adds the current record; returns its size.
     fn add(&mut self, row: u64) -> Result<usize> {
         let Csv { file, schema, records, targets, columns } = self;
-        let place =
-            || Place { file: file.clone(), row, line: Some(records.line()) };
+        let place = || Place { file: file.clone(), row, line: Some(records.line()) };
         if records.len() != targets.len() {
-            let why =
-                format!("{} fields where the header has {}", records.len(), targets.len());
+            let why = format!("{} fields where the header has {}", records.len(), targets.len());
             return Err(IngestError::Row { place: place(), why });
         }
         let mut bytes = 0;

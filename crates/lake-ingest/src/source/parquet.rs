@@ -45,8 +45,8 @@ pub(crate) fn read(
         let row = rows.count() - first + 1;
         IngestError::File { file: file.clone(), why: format!("cannot read on at row {row}: {e}") }
     };
-    let mut reader = guarded(|| builder.with_batch_size(BATCH_ROWS).build())
-        .map_err(|e| broken(rows, e))?;
+    let mut reader =
+        guarded(|| builder.with_batch_size(BATCH_ROWS).build()).map_err(|e| broken(rows, e))?;
     loop {
         let next = guarded(|| reader.next().transpose().map_err(ParquetError::from));
         let Some(batch) = next.map_err(|e| broken(rows, e))? else { return Ok(()) };

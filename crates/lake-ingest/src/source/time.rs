@@ -13,9 +13,9 @@ impl Scan<'_> {
     /// Exactly `n` digits.
     fn digits(&mut self, n: usize) -> Option<i64> {
         let (head, tail) = self.0.split_at_checked(n)?;
-        let value = head.iter().try_fold(0, |sum, b| {
-            b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0'))
-        })?;
+        let value = head
+            .iter()
+            .try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))?;
         self.0 = tail;
         Some(value)
     }
