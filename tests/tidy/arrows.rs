@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "lake-query",
         &["lake-cli", "lake-core", "lake-engine", "lake-http", "lake-log", "lake-store"],
     ),
-    ("lake-demo", &["lake-cli"]),
+    ("lake-demo", &[]),
 ];
 /// Beside the diagram: they see everything, and only tests see them.
 const BESIDE: &[&str] = &["lake-testkit", "lake-tests"];

@@ -34,7 +34,7 @@ fn suspects<'t>(
         |span: &SymbolSpan| span.first.as_slice() <= symbols && symbols <= span.last.as_slice();
     let own = table.part(part).iter().filter(meets).map(|s| (part, s));
     let packed = table.part(&Part::Packed).iter().filter(meets);
-    let packed = packed.filter(|s| s.symbols.as_ref().is_none_or(spans));
+    let packed = packed.filter(|s| s.symbols.as_deref().is_none_or(spans));
     own.chain(packed.map(|s| (&Part::Packed, s))).collect()
 }
 
