@@ -8,6 +8,8 @@
 //! What is not here: any writing. A statement that is not a question is refused.
 
 mod error;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod literal;
 mod mounted;

@@ -120,7 +120,7 @@ fn apart(group: &[Live<'_>]) -> usize {
     let mut ends: BTreeMap<&[Value], &[Value]> = BTreeMap::new();
     for (count, one) in group.iter().enumerate() {
         let Some(range) = one.range() else { return count.max(1) };
-        let before = ends.range::<[Value], _>(..=range.max()).next_back();
+        let before = ends.range(..=range.max()).next_back();
         if before.is_some_and(|(_, max)| *max >= range.min()) {
             return count;
         }

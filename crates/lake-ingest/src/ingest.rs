@@ -104,7 +104,7 @@ impl Writer {
         self.ingest(table, options, |def, rows| source::take(batch, def.schema(), rows))
     }
 
-    fn ingest(
+    pub(crate) fn ingest(
         &mut self,
         name: &str,
         options: &Options,

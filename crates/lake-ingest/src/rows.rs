@@ -27,7 +27,7 @@ struct File {
 
 /// On which line each row begins. Rows and lines go together but for records of
 /// several lines and blank ones, so that only these are noted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lines(Vec<(u64, u64)>);
 
 impl Lines {
@@ -104,12 +104,6 @@ impl Rows {
         }
         concat_batches(&self.schema, &self.batches)
             .map_err(|_| IngestError::TooMuch("more than 2 GiB of text in one column"))
-    }
-}
-
-impl Default for Lines {
-    fn default() -> Lines {
-        Lines(Vec::new())
     }
 }
 

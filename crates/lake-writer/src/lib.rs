@@ -1,6 +1,13 @@
 //! The program lake-writer: parsing, dispatch, printing.
 
+mod cli;
+mod commands;
+mod failure;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 /// Runs the program with these arguments.
-pub fn run(_args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    std::process::ExitCode::from(70)
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_cli::run_main(args, cli::Cli::run)
 }

@@ -1,1 +1,350 @@
+use std::collections::BTreeMap;
 
+use lake_core::kind::Kind;
+use lake_core::schema::Field;
+use lake_core::segment::Part;
+use lake_core::types::Type;
+use proptest::prelude::*;
+
+use crate::fixture::{Lake, ints, of, rows, span};
+
+const BARS: &str = "symbol VARCHAR, d INTEGER, px DOUBLE";
+
+fn bars(name: &str) -> Lake {
+    Lake::new(name).keyed("bars", BARS)
+}
+
+fn put(lake: &mut Lake, name: &str, days: std::ops::RangeInclusive<i64>, px: f64) {
+    let (min, max) = (*days.start(), *days.end());
+    let name_sql = crate::literal::literal(name);
+    let select = format!(
+        "SELECT {name_sql} AS symbol, d::INTEGER AS d, {px:?}::DOUBLE AS px FROM range({min}, {}) t(d)",
+        max + 1
+    );
+    lake.add("bars", of(name), ints(min, max), None, &select);
+}
+
+#[test]
+fn nothing_in_a_path_is_a_pattern_or_a_value() {
+    // Glob characters above the lake, and symbols that hive readers misread.
+    let symbols = [
+        "NULL",
+        "null",
+        "__HIVE_DEFAULT_PARTITION__",
+        "A/B",
+        "000001",
+        "600519",
+        "%41",
+        "1e5",
+        "x[1]*?",
+        "x');DROP",
+        "true",
+        "2020-01-01",
+        "a b+c",
+        "\u{8305}\u{53f0}",
+    ];
+    for root in ["a[1]*", "quote'd \"x\"", "env=prod", "symbol=Z", "d=7"] {
+        let mut lake = bars(root);
+        symbols.iter().for_each(|s| put(&mut lake, s, 1..=2, 1.0));
+        let mut mounted = lake.mount();
+        let mut found: Vec<String> = rows(&mut mounted, "SELECT DISTINCT symbol FROM bars")
+            .unwrap()
+            .into_iter()
+            .map(|mut row| row.remove(0))
+            .collect();
+        let mut expected = symbols.map(String::from).to_vec();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{root}");
+        for symbol in symbols {
+            let one = crate::literal::literal(symbol);
+            let sql = format!("SELECT count(*), min(d), max(d) FROM bars WHERE symbol = {one}");
+            assert_eq!(rows(&mut mounted, &sql).unwrap(), [["2", "1", "2"]], "{root} {symbol}");
+        }
+    }
+}
+
+#[test]
+fn a_table_without_rows_has_its_columns() {
+    let lake = bars("lake");
+    assert_eq!(lake.rows("SELECT count(*), count(px) FROM bars"), [["0", "0"]]);
+    let described = lake.rows("SELECT column_name, column_type FROM (DESCRIBE bars)");
+    assert_eq!(described, [["symbol", "VARCHAR"], ["d", "INTEGER"], ["px", "DOUBLE"]]);
+    assert_eq!(lake.rows("SHOW TABLES"), [["bars"]]);
+}
+
+#[test]
+fn columns_are_those_of_the_newest_schema() {
+    let mut lake = Lake::new("lake").keyed("t", "symbol VARCHAR, d INTEGER, a SMALLINT, b FLOAT");
+    lake.add(
+        "t",
+        of("X"),
+        ints(1, 1),
+        None,
+        "SELECT 'X' symbol, 1::INT d, 7::SMALLINT a, 1.5::FLOAT b",
+    );
+    lake.alter("t", |schema| {
+        schema.fields[2].name = "wide".into();
+        schema.fields[2].ty = Type::Int64;
+        schema.fields.remove(3);
+        schema
+            .fields
+            .insert(0, Field { id: 9, name: "b".into(), ty: Type::Varchar, not_null: false });
+    });
+    let newer = "SELECT 'text' b, 'X' symbol, 2::INT d, 5000000000::BIGINT wide";
+    lake.add("t", of("X"), ints(2, 2), None, newer);
+    lake.add(
+        "t",
+        of("Y"),
+        ints(1, 1),
+        None,
+        "SELECT NULL::VARCHAR b, 'Y' symbol, 1::INT d, 3::BIGINT wide",
+    );
+    // The newer schema's row hides one of the older schema.
+    lake.add(
+        "t",
+        of("X"),
+        ints(1, 1),
+        None,
+        "SELECT 'won' b, 'X' symbol, 1::INT d, 8::BIGINT wide",
+    );
+    let names = lake.rows("SELECT column_name, column_type FROM (DESCRIBE t)");
+    let expected = [["b", "VARCHAR"], ["symbol", "VARCHAR"], ["d", "INTEGER"], ["wide", "BIGINT"]];
+    assert_eq!(names, expected);
+    assert_eq!(
+        lake.rows("SELECT * FROM t ORDER BY symbol, d"),
+        [["won", "X", "1", "8"], ["text", "X", "2", "5000000000"], ["NULL", "Y", "1", "3"]]
+    );
+}
+
+#[test]
+fn a_column_may_be_called_like_a_virtual_one() {
+    let columns = "symbol VARCHAR, d INTEGER, file_index INTEGER, filename VARCHAR";
+    let mut lake = Lake::new("lake").keyed("t", columns);
+    for n in 0..4 {
+        let sql = format!("SELECT 'X' symbol, 1::INT d, {}::INT file_index, 'f' filename", 9 - n);
+        lake.add("t", of("X"), ints(1, 1), None, &sql);
+    }
+    assert_eq!(lake.rows("FROM t"), [["X", "1", "6", "f"]]);
+}
+
+#[test]
+fn a_not_a_number_is_found_whatever_the_statistics_say() {
+    let mut lake = bars("lake");
+    let select = "SELECT 'X' symbol, d::INT d, CASE d WHEN 3 THEN 'nan' ELSE d END::DOUBLE px FROM range(5) t(d)";
+    lake.add("bars", of("X"), ints(0, 4), None, select);
+    assert_eq!(lake.rows("SELECT d, px FROM bars WHERE px > 1000"), [["3", "NaN"]]);
+}
+
+#[test]
+fn packed_segments_are_read_and_hidden() {
+    let mut lake = bars("lake");
+    let select = "SELECT s AS symbol, d::INT d, 1.0::DOUBLE px FROM range(3) t(d), (VALUES ('A'), ('B'), ('C')) v(s) ORDER BY ALL";
+    lake.add("bars", Part::Packed, ints(0, 2), Some(span("A", "C")), select);
+    put(&mut lake, "B", 2..=3, 2.0);
+    put(&mut lake, "D", 0..=0, 4.0);
+    let sql = "SELECT symbol, count(*), sum(px) FROM bars GROUP BY 1 ORDER BY 1";
+    let all = [["A", "3", "3.0"], ["B", "4", "6.0"], ["C", "3", "3.0"], ["D", "1", "4.0"]];
+    assert_eq!(lake.rows(sql), all);
+    // A pack above an older segment: the pack wins.
+    let newer = "SELECT s AS symbol, 3::INT d, 9.0::DOUBLE px FROM (VALUES ('B'), ('C')) v(s)";
+    lake.add("bars", Part::Packed, ints(3, 3), Some(span("B", "C")), newer);
+    let all = [["A", "3", "3.0"], ["B", "4", "13.0"], ["C", "4", "12.0"], ["D", "1", "4.0"]];
+    assert_eq!(lake.rows(sql), all);
+}
+
+#[test]
+fn only_the_tables_that_are_named_are_filled() {
+    let mut lake = bars("lake").keyed("other", BARS);
+    put(&mut lake, "X", 1..=1, 1.0);
+    let mut mounted = lake.mount();
+    let query = mounted.query("SELECT 1").unwrap();
+    assert_eq!((query.segments_read, query.segments_total), (0, 0));
+    drop(query);
+    assert_eq!(mounted.query("FROM \"BARS\"").unwrap().segments_total, 1);
+    let mut mounted = lake.mount();
+    let hidden = "SELECT count(*) FROM query('FROM ba' || 'rs')";
+    assert_eq!(rows(&mut mounted, hidden).unwrap(), [["1"]]);
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let mut lake = bars("lake");
+    put(&mut lake, "X", 1..=1, 1.0);
+    let mut mounted = lake.mount();
+    let error = rows(&mut mounted, "SELECT * FROM nope").unwrap_err();
+    assert_eq!(error.kind(), Kind::BadInput);
+    assert_eq!(error.hint().unwrap(), "the lake's tables are: bars");
+    let error = rows(&mut mounted, "SELECT nope FROM bars").unwrap_err();
+    assert!(error.to_string().contains("LINE 1: SELECT nope FROM bars"), "{error}");
+    let error = rows(&mut mounted, "SELECT $1").unwrap_err();
+    assert_eq!(error.kind(), Kind::BadInput, "{error}");
+    let error = rows(&mut mounted, "SELECT * FROM read_text('/etc/hostname')").unwrap_err();
+    assert_eq!(error.kind(), Kind::BadInput);
+    let secret = lake.root.path().join("_lake/LAKE");
+    let sql = format!("SELECT * FROM read_text('{}')", secret.display());
+    assert_eq!(rows(&mut mounted, &sql).unwrap_err().kind(), Kind::BadInput);
+
+    let table = lake.state.table("bars").unwrap();
+    let (part, segment) = table.segments().next().unwrap();
+    let path = table.path(part, segment);
+    let (dir, name) = path.rsplit_once('/').unwrap();
+    lake.root.dir(dir).unwrap().unlink(name).unwrap();
+    let error = rows(&mut lake.mount(), "SELECT sum(px) FROM bars").unwrap_err();
+    assert_eq!(error.kind(), Kind::Damaged);
+    assert_eq!(error.to_string(), format!("{path} is missing or damaged"));
+}
+
+#[test]
+fn a_running_query_is_interrupted() {
+    let mut mounted = bars("lake").mount();
+    let interrupt = mounted.interrupt();
+    let (started, waits) = std::sync::mpsc::channel();
+    let helper = std::thread::spawn(move || {
+        // Until the query says that it is over: one interrupt may come too early.
+        while waits.try_recv().is_err() {
+            interrupt.interrupt();
+            std::thread::yield_now();
+        }
+    });
+    let forever = "SELECT count(*) FROM range(10000000000) a, range(10000000000) b WHERE a <> b";
+    let mut query = mounted.query("SELECT 1").map(drop).and_then(|()| rows(&mut mounted, forever));
+    while query.as_ref().is_err_and(|e| e.kind() != Kind::Interrupted) {
+        query = rows(&mut mounted, forever);
+    }
+    started.send(()).unwrap();
+    helper.join().unwrap();
+    assert_eq!(query.unwrap_err().kind(), Kind::Interrupted);
+}
+
+#[test]
+fn values_of_every_type() {
+    let mut mounted = bars("lake").mount();
+    for (sql, ty, text) in [
+        ("NULL", "NULL", "NULL"),
+        ("sum(1::BIGINT)", "HUGEINT", "1"),
+        (
+            "170141183460469231731687303715884105727::HUGEINT",
+            "HUGEINT",
+            "170141183460469231731687303715884105727",
+        ),
+        ("[1::HUGEINT]", "HUGEINT[]", "[1]"),
+        ("1.50::DECIMAL(10, 2)", "DECIMAL(10,2)", "1.50"),
+        ("7::DECIMAL(38, 0)", "DECIMAL(38,0)", "7"),
+        ("0.1::FLOAT", "FLOAT", "0.1"),
+        ("0.1::DOUBLE + 0.2::DOUBLE", "DOUBLE", "0.30000000000000004"),
+        ("DATE '2026-11-20'", "DATE", "2026-11-20"),
+        ("DATE 'infinity'", "DATE", "infinity"),
+        ("TIMESTAMP '2026-11-20 15:00:00.123456'", "TIMESTAMP", "2026-11-20T15:00:00.123456"),
+        ("TIMESTAMP_NS '2026-11-20 15:00:00.5'", "TIMESTAMP_NS", "2026-11-20T15:00:00.500000000"),
+        ("TIME '15:00'", "TIME", "15:00:00"),
+        ("TIMETZ '15:00:00+02'", "TIME WITH TIME ZONE", "15:00:00+02"),
+        ("INTERVAL 1 DAY", "INTERVAL", "1 day"),
+        ("'\\x00a'::BLOB", "BLOB", "[0, 97]"),
+        ("'101'::BIT", "BIT", "101"),
+        (
+            "'00000000-0000-0000-0000-000000000001'::UUID",
+            "UUID",
+            "00000000-0000-0000-0000-000000000001",
+        ),
+        ("'b'::ENUM('a', 'b')", "ENUM", "b"),
+        ("[1, NULL, 3]", "INTEGER[]", "[1, NULL, 3]"),
+        ("array_value(1, 2)", "INTEGER[]", "[1, 2]"),
+        ("{'a': 1, 'b': ['x']}", "STRUCT(\"a\" INTEGER, \"b\" VARCHAR[])", "{a: 1, b: [x]}"),
+        ("MAP {DATE '2026-01-01': 1.5::DOUBLE}", "MAP(DATE, DOUBLE)", "{2026-01-01: 1.5}"),
+        ("union_value(n := 1)", "UNION", "1"),
+        ("1::VARIANT", "VARIANT", "1"),
+        (
+            "123456789012345678901234567890123456789012::BIGNUM",
+            "BIGNUM",
+            "123456789012345678901234567890123456789012",
+        ),
+        (
+            "340282366920938463463374607431768211455::UHUGEINT",
+            "UHUGEINT",
+            "340282366920938463463374607431768211455",
+        ),
+        ("'{\"a\": 1}'::JSON", "JSON", "{\"a\": 1}"),
+    ] {
+        let sql = format!("SELECT {sql} AS \"v\" UNION ALL SELECT NULL;");
+        let mut query = mounted.query(&sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        assert_eq!(query.rows().unwrap().columns[0].ty.name, ty, "{sql}");
+        assert_eq!(query.rows().unwrap().columns[0].name, "v", "{sql}");
+        drop(query);
+        assert_eq!(rows(&mut mounted, &sql).unwrap()[0][0], text, "{sql}");
+        assert_eq!(rows(&mut mounted, &sql).unwrap()[1][0], "NULL", "{sql}");
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    symbols: (u8, u8),
+    packed: bool,
+    from: i64,
+    len: i64,
+    range_known: bool,
+    holes: i64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let symbols = (0..4u8, 0..3u8);
+    (symbols, prop::bool::weighted(0.15), 0..20i64, 1..8i64, prop::bool::weighted(0.9), 1..4i64)
+        .prop_map(|(symbols, packed, from, len, range_known, holes)| Step {
+            symbols,
+            packed,
+            from,
+            len,
+            range_known,
+            holes,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever overlaps whatever: the rows are those of a map from key to the last
+    /// row, also when a filter prunes files.
+    #[test]
+    fn the_later_segment_wins(steps in prop::collection::vec(step(), 1..12), alter in 0..12usize) {
+        let mut lake = bars("lake");
+        let mut model: BTreeMap<(String, i64), String> = BTreeMap::new();
+        for (n, s) in steps.iter().enumerate() {
+            if n == alter {
+                lake.alter("bars", |schema| schema.fields[2].name = "price".into());
+            }
+            let px = lake.state.table("bars").unwrap().schema().fields[2].name.clone();
+            let last = if s.packed { (s.symbols.0 + s.symbols.1).min(3) } else { s.symbols.0 };
+            let names: Vec<String> = (s.symbols.0..=last).map(|i| format!("S{i}")).collect();
+            let days: Vec<i64> = (s.from..s.from + s.len).step_by(s.holes as usize).collect();
+            let mut values = Vec::new();
+            for name in &names {
+                for day in &days {
+                    values.push(format!("('{name}', {day}::INT, {n}::DOUBLE)"));
+                    model.insert((name.clone(), *day), format!("{n}.0"));
+                }
+            }
+            let select = format!("FROM (VALUES {}) v(symbol, d, {px})", values.join(", "));
+            let range = ints(days[0], days[days.len() - 1]).filter(|_| s.range_known);
+            let (part, symbols) = if s.packed {
+                (Part::Packed, Some(span(&names[0], &names[names.len() - 1])))
+            } else {
+                (of(&names[0]), None)
+            };
+            lake.add("bars", part, range, symbols, &select);
+        }
+        let expected: Vec<Vec<String>> =
+            model.iter().map(|((s, d), px)| vec![s.clone(), d.to_string(), px.clone()]).collect();
+        let mut mounted = lake.mount();
+        let all = rows(&mut mounted, "FROM bars ORDER BY symbol, d").unwrap();
+        prop_assert_eq!(&all, &expected);
+        for (filter, test) in [
+            ("symbol = 'S1'", (|r: &[String]| r[0] == "S1") as fn(&[String]) -> bool),
+            ("symbol IN ('S0', 'S3') AND d >= 5", |r| r[0] != "S1" && r[0] != "S2" && r[1].parse::<i64>().unwrap() >= 5),
+            ("d BETWEEN 3 AND 9", |r| (3..=9).contains(&r[1].parse::<i64>().unwrap())),
+        ] {
+            let some = rows(&mut mounted, &format!("FROM bars WHERE {filter} ORDER BY symbol, d")).unwrap();
+            let expected: Vec<_> = expected.iter().filter(|r| test(r)).cloned().collect();
+            prop_assert_eq!(some, expected, "{}", filter);
+        }
+    }
+}

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{
+    ArrowTimestampType, DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
 use arrow::util::display::array_value_to_string;
 use lake_core::schema::Schema;
 use lake_core::types::Type;
@@ -68,6 +71,9 @@ pub(crate) fn convert(array: &ArrayRef, ty: &Type) -> std::result::Result<ArrayR
         let plain = cast(array, values).map_err(|_| Refused::Type)?;
         return convert(&plain, ty);
     }
+    if let DataType::Timestamp(unit, Some(_)) = from {
+        return convert(&without_zone(array, *unit), ty);
+    }
     let proof = proof(from, &to).ok_or(Refused::Type)?;
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let made = cast_with_options(array, &to, &options).map_err(|_| Refused::Type)?;
@@ -83,6 +89,19 @@ pub(crate) fn convert(array: &ArrayRef, ty: &Type) -> std::result::Result<ArrayR
         }
     }
     Ok(made)
+}
+
+/// The same instants: a timestamp with a zone counts in UTC whatever its zone.
+fn without_zone(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
+    fn naive<T: ArrowTimestampType>(array: &ArrayRef) -> ArrayRef {
+        Arc::new(array.as_primitive::<T>().clone().with_timezone_opt(None::<Arc<str>>))
+    }
+    match unit {
+        TimeUnit::Second => naive::<TimestampSecondType>(array),
+        TimeUnit::Millisecond => naive::<TimestampMillisecondType>(array),
+        TimeUnit::Microsecond => naive::<TimestampMicrosecondType>(array),
+        TimeUnit::Nanosecond => naive::<TimestampNanosecondType>(array),
+    }
 }
 
 /// A batch in the table's columns and types, with no NULL where there must be none.

@@ -1,0 +1,92 @@
+//! What the program understands.
+
+use clap::{Parser, Subcommand};
+use lake_cli::complete::{Completions, Man};
+use lake_cli::{Console, Failure, Global, Outcome};
+
+use crate::commands::create::Create;
+use crate::commands::doctor::Doctor;
+use crate::commands::ingest::Ingest;
+use crate::commands::init::Init;
+use crate::commands::status::Status;
+
+const AFTER_HELP: &str = "\
+Examples:
+  lake-writer init
+  lake-writer create bars --schema \"symbol VARCHAR, date DATE, close DOUBLE\" \\
+      --partition-by symbol --key symbol,date
+  lake-writer ingest bars daily.csv
+  lake-writer status
+
+Exit codes:
+  0 done   1 findings   2 bad input or not found, nothing was done   3 busy or conflict, try again
+  4 damaged data   5 newer format or unsafe file system   6 outcome unknown   7 spooled, not yet
+  visible   8 disk full or no permission, nothing was done   70 a defect   130 interrupted";
+
+/// Write to a lake of Parquet files: many processes at once, no server
+#[derive(Debug, Parser)]
+#[command(name = "lake-writer", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(Init),
+    Doctor(Doctor),
+    Create(Create),
+    Ingest(Ingest),
+    Status(Status),
+    Completions(Completions),
+    Man(Man),
+}
+
+impl AsRef<Global> for Cli {
+    fn as_ref(&self) -> &Global {
+        &self.global
+    }
+}
+
+impl Cli {
+    pub(crate) fn run(self, console: &mut Console) -> Result<Outcome, Failure> {
+        let lake = self.global.lake.as_path();
+        match self.command {
+            Command::Init(command) => command.run(lake, console),
+            Command::Doctor(command) => command.run(lake, console),
+            Command::Create(command) => command.run(lake, console),
+            Command::Ingest(command) => command.run(lake, console),
+            Command::Status(command) => command.run(lake, console),
+            Command::Completions(command) => command.run::<Cli>(console),
+            Command::Man(command) => command.run::<Cli>(console),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn producer_and_seq_need_each_other() {
+        let parse = |more: &[&str]| {
+            let args = ["lake-writer", "ingest", "bars", "a.csv"].iter().chain(more);
+            Cli::try_parse_from(args).map(|_| ()).map_err(|e| e.exit_code())
+        };
+        assert_eq!(parse(&[]), Ok(()));
+        assert_eq!(parse(&["--producer", "p", "--seq", "1"]), Ok(()));
+        assert_eq!(parse(&["--producer", "p"]), Err(2));
+        assert_eq!(parse(&["--seq", "1"]), Err(2));
+        assert_eq!(parse(&["--seq", "-1", "--producer", "p"]), Err(2));
+        assert_eq!(parse(&["--mode", "replace"]), Err(2));
+    }
+}

@@ -1,0 +1,24 @@
+//! One command a file: its flags, and what it does with them.
+
+pub(crate) mod create;
+pub(crate) mod doctor;
+pub(crate) mod ingest;
+pub(crate) mod init;
+pub(crate) mod status;
+
+use lake_cli::render::{Column, Rows};
+use lake_store::Finding;
+
+/// The findings of a probe as rows.
+fn findings(found: &[Finding]) -> Rows {
+    let mut rows = Rows::new(["check", "ok", "detail", "remedy"].map(Column::text));
+    for f in found {
+        rows.push([
+            f.check.into(),
+            f.ok.into(),
+            f.detail.as_str().into(),
+            f.remedy.as_str().into(),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,143 @@
+use std::path::Path;
+
+use lake_cli::render::{Column, Record, Rows};
+use lake_cli::{Console, Failure, Format, Outcome};
+use lake_core::id::Version;
+use lake_core::layout;
+use lake_core::segment::SegmentKind;
+use lake_core::state::{State, Table};
+use lake_log::{Access, Lake, LogError};
+use lake_store::{LockFile, clock};
+use serde_json::{Value, json};
+
+use crate::failure::of_log;
+
+/// Show what the lake holds and what waits in it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {}
+
+/// One table's line.
+struct Line {
+    table: String,
+    rows: u64,
+    bytes: u64,
+    increments: u64,
+    bases: u64,
+    oldest_increment_s: Option<i64>,
+    schema_version: u32,
+}
+
+/// What is in the lake besides its tables.
+struct Waiting {
+    leases: u64,
+    spool: u64,
+    trash: u64,
+}
+
+impl Status {
+    pub(crate) fn run(&self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
+        let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;
+        let state = lake.state().clone();
+        let lines: Vec<Line> = state
+            .tables()
+            .map(|table| line(&mut lake, table))
+            .collect::<Result<_, _>>()
+            .map_err(of_log)?;
+        let waiting = waiting(&lake, &state).map_err(of_log)?;
+        match console.format() {
+            Format::Json | Format::Jsonl => {
+                let tables: Vec<Value> = lines.iter().map(Line::to_json).collect();
+                let record = Record::new().with("version", state.version).with("tables", tables);
+                console.record(&with_waiting(record, &waiting))?;
+            }
+            Format::Table => {
+                let record = Record::new().with("version", state.version);
+                console.record(&with_waiting(record, &waiting))?;
+                console.out.line("")?;
+                console.rows(&rows(&lines))?;
+            }
+            Format::Csv => console.rows(&rows(&lines))?,
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn line(lake: &mut Lake, table: &Table) -> Result<Line, LogError> {
+    let mut line = Line {
+        table: table.def.name.clone(),
+        rows: 0,
+        bytes: 0,
+        increments: 0,
+        bases: 0,
+        oldest_increment_s: None,
+        schema_version: table.schema().version,
+    };
+    let mut oldest: Option<Version> = None;
+    for (_, segment) in table.segments() {
+        line.rows += segment.rows;
+        line.bytes += segment.bytes;
+        match segment.kind {
+            SegmentKind::Increment => {
+                line.increments += 1;
+                oldest = Some(oldest.map_or(segment.added, |o| o.min(segment.added)));
+            }
+            SegmentKind::Base => line.bases += 1,
+        }
+    }
+    if let Some(version) = oldest
+        && let Some(entry) = lake.entry(version)?
+    {
+        line.oldest_increment_s = Some((clock::now_us() - entry.at_us).max(0) / 1_000_000);
+    }
+    Ok(line)
+}
+
+fn waiting(lake: &Lake, state: &State) -> Result<Waiting, LogError> {
+    let count =
+        |dir: &str| -> Result<u64, LogError> { Ok(lake.root().dir(dir)?.list()?.len() as u64) };
+    let pins = LockFile::new(&lake.root().dir(layout::LOCKS)?, layout::LOCK_PINS)?;
+    let mut leases = 0;
+    if let Some(lowest) = pins.lowest_locked_below(state.version + 1)? {
+        for version in lowest..=state.version {
+            leases += u64::from(pins.is_locked(version)?);
+        }
+    }
+    Ok(Waiting { leases, spool: count(layout::SPOOL)?, trash: count(layout::TRASH)? })
+}
+
+impl Line {
+    fn values(&self) -> [(&'static str, Value); 7] {
+        [
+            ("table", json!(self.table)),
+            ("rows", json!(self.rows)),
+            ("bytes", json!(self.bytes)),
+            ("increments", json!(self.increments)),
+            ("bases", json!(self.bases)),
+            ("oldest_increment_s", json!(self.oldest_increment_s)),
+            ("schema_version", json!(self.schema_version)),
+        ]
+    }
+
+    fn to_json(&self) -> Value {
+        Value::Object(self.values().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    }
+}
+
+fn rows(lines: &[Line]) -> Rows {
+    let numbers = ["rows", "bytes", "increments", "bases", "oldest_increment_s", "schema_version"];
+    let columns = [Column::text("table")].into_iter().chain(numbers.map(Column::number));
+    let mut rows = Rows::new(columns);
+    for line in lines {
+        rows.push(line.values().map(|(_, value)| value));
+    }
+    rows
+}
+
+fn with_waiting(record: Record, waiting: &Waiting) -> Record {
+    record
+        .with("leases", waiting.leases)
+        .with("last_compaction", Value::Null)
+        .with("last_vacuum", Value::Null)
+        .with("spool", waiting.spool)
+        .with("trash", waiting.trash)
+}

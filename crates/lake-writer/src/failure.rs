@@ -1,0 +1,20 @@
+//! The libraries' errors as what the person is told.
+
+use lake_cli::Failure;
+use lake_ingest::IngestError;
+use lake_log::LogError;
+
+pub(crate) fn of_log(error: LogError) -> Failure {
+    with_hint(Failure::from_error(error.kind(), &error), error.hint())
+}
+
+pub(crate) fn of_ingest(error: IngestError) -> Failure {
+    with_hint(Failure::from_error(error.kind(), &error), error.hint())
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

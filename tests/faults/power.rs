@@ -1,0 +1,121 @@
+//! The power goes at every operation, and of what was not synced any part may be
+//! there: what was acknowledged is there and whole, nothing dangles, and the lake
+//! goes on.
+
+use std::path::Path;
+
+use lake_log::Outcome;
+use lake_store::fault::{Mode, Plan, arm_here};
+use lake_testkit::{
+    Audit, Budget, Checked, Cut, Depth, Recorder, Recording, Tally, Workload, audit_to, ensure,
+    sequence,
+};
+
+use crate::prepared::{
+    before_checkpoint, before_roll, copy_of, empty, near_roll, symbol, version_of, with_leftover,
+    with_waiting,
+};
+
+const BUDGET: Budget = Budget { images: 96, seed: 1 };
+const PRODUCER: &str = "powered";
+
+fn look(path: &Path) -> Checked<Audit> {
+    audit_to(path, Depth::Last(8))
+}
+
+/// Commits seqs 1 to `last`, and sends them all again to each image.
+fn survives(lake: &Path, symbol_name: &str, last: u64) -> Checked<Tally> {
+    let dir = copy_of(lake);
+    let mut recorder = Recorder::start(dir.path())?;
+    let mut work = Workload::open(dir.path(), PRODUCER)?;
+    for seq in 1..=last {
+        version_of(&work.append(&[symbol(symbol_name)], seq)?);
+        recorder.acknowledge(seq);
+    }
+    drop(work);
+    judge(&recorder.finish(), symbol_name, last)
+}
+
+fn judge(recording: &Recording, symbol_name: &str, last: u64) -> Checked<Tally> {
+    recording.each_image(BUDGET, |cut| image(cut, symbol_name, last))
+}
+
+fn image(cut: &Cut<'_>, symbol_name: &str, last: u64) -> Checked<()> {
+    let before = look(cut.path).map_err(|e| e.at("at once"))?;
+    for seq in cut.acknowledged {
+        let there = before.sequences.contains_key(&sequence(PRODUCER, *seq));
+        ensure(there, || format!("seq {seq} was acknowledged and is lost"))?;
+    }
+    let mut work = Workload::open(cut.path, PRODUCER)?;
+    for seq in 1..=last + 1 {
+        let known = before.sequences.get(&sequence(PRODUCER, seq));
+        match (work.append(&[symbol(symbol_name)], seq)?, known) {
+            (Outcome::Duplicate { version, .. }, Some(known)) if version == *known => {}
+            (Outcome::Committed { .. }, None) => {}
+            other => ensure(false, || format!("seq {seq} sent again: {other:?}"))?,
+        }
+    }
+    drop(work);
+    let after = look(cut.path).map_err(|e| e.at("after going on"))?;
+    let all = (1..=last + 1).all(|seq| after.sequences.contains_key(&sequence(PRODUCER, seq)));
+    ensure(all, || "what was sent again is not there".into())?;
+    let kept = before.sequences.iter().all(|(key, v)| after.sequences.get(key) == Some(v));
+    ensure(kept, || "a version was seen and is gone".into())
+}
+
+pub(crate) fn two_commits_to_a_new_symbol() -> Checked<Tally> {
+    survives(empty(), "NEW", 2)
+}
+
+/// Version 999 was linked by one who died before its directory was synced; then
+/// another opens the next epoch.
+pub(crate) fn an_epoch_opened_after_a_death() -> Checked<Tally> {
+    let dir = copy_of(near_roll());
+    let mut recorder = Recorder::start(dir.path())?;
+    let mut dying = Workload::open(dir.path(), "dying")?;
+    let plan = Plan::nth(1, Mode::Stop).only(&["sync_dir"]).beneath("_lake/log/");
+    let armed = arm_here(plan);
+    let died = dying.append(&[symbol("A")], 1);
+    drop(dying);
+    ensure(armed.fired() && died.is_err(), || format!("{died:?}"))?;
+    drop(armed);
+    let mut work = Workload::open(dir.path(), PRODUCER)?;
+    let version = version_of(&work.append(&[symbol("A")], 1)?);
+    ensure(version == 1000, || format!("version {version} does not open an epoch"))?;
+    recorder.acknowledge(1);
+    drop(work);
+    judge(&recorder.finish(), "A", 1)
+}
+
+fn states(tally: Checked<Tally>, at_least: usize) {
+    match tally {
+        Ok(tally) => assert!(tally.states >= at_least, "{tally:?}"),
+        Err(broken) => panic!("{broken}"),
+    }
+}
+
+#[test]
+fn two_commits() {
+    states(two_commits_to_a_new_symbol(), 1000);
+}
+
+#[test]
+fn an_epoch_roll() {
+    states(survives(before_roll(), "A", 2), 1000);
+    states(an_epoch_opened_after_a_death(), 1000);
+}
+
+#[test]
+fn a_checkpoint() {
+    states(survives(before_checkpoint(), "A", 2), 1000);
+}
+
+#[test]
+fn a_recovery() {
+    states(survives(with_leftover(), "A", 2), 1000);
+}
+
+#[test]
+fn a_commit_that_takes_others_along() {
+    states(survives(with_waiting(), "A", 1), 500);
+}

@@ -1,0 +1,115 @@
+//! Something goes wrong at the n-th operation, for every n until nothing does.
+
+use std::fmt;
+use std::path::Path;
+
+use lake_core::kind::Kind;
+use lake_log::LogError;
+use lake_store::fault::{Mode, Plan, arm_here};
+use lake_testkit::{Checked, clone_lake, ensure, scratch};
+
+const EIO: i32 = 5;
+const EMFILE: i32 = 24;
+const ENOSPC: i32 = 28;
+
+/// One fault: what, and at which operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    plan: Plan,
+}
+
+impl Fault {
+    /// Whether the process is as if it had died: what its calls return then,
+    /// nobody hears.
+    pub(crate) fn is_death(&self) -> bool {
+        matches!(self.plan.mode, Mode::Stop | Mode::Tear)
+    }
+
+    /// The kind that a failure must have when nothing was done.
+    fn kind(&self) -> Kind {
+        match self.plan.mode {
+            Mode::Fail(ENOSPC) => Kind::DiskFull,
+            _ => Kind::Denied,
+        }
+    }
+
+    /// Whether an error says truly that nothing was done, in the right words.
+    pub(crate) fn nothing_was_done(&self, error: &LogError) -> Checked<bool> {
+        if self.is_death() || error.kind() == Kind::Unknown {
+            return Ok(false);
+        }
+        ensure(error.kind() == self.kind(), || format!("an error of another kind: {error:?}"))?;
+        Ok(true)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sticky = if self.plan.sticky { " and all later" } else { "" };
+        write!(f, "{:?} at operation {}{sticky}", self.plan.mode, self.plan.at)
+    }
+}
+
+fn modes() -> impl Iterator<Item = Plan> {
+    let once = [
+        Mode::Fail(EIO),
+        Mode::Fail(ENOSPC),
+        Mode::Fail(EMFILE),
+        Mode::FailAfter(EIO),
+        Mode::Tear,
+        Mode::Stop,
+    ];
+    let sticky = Plan { sticky: true, ..Plan::nth(1, Mode::Fail(EIO)) };
+    once.into_iter().map(|mode| Plan::nth(1, mode)).chain([sticky])
+}
+
+/// Many operations of one kind, as in the removal of a thousand entries, are not
+/// all tried: the first and the last, and one in so many between them.
+const ALL: u64 = 400;
+const EDGE: u64 = 60;
+const STRIDE: u64 = 53;
+
+fn after(n: u64, total: u64) -> u64 {
+    let between = n > EDGE && n + EDGE + STRIDE < total;
+    if total > ALL && between { n + STRIDE } else { n + 1 }
+}
+
+/// Calls `act` on what `open` makes of a fresh copy of `lake`, with every fault at
+/// every operation, and `check` on what is left. Returns the number of faults.
+pub(crate) fn sweep<S, T>(
+    lake: &Path,
+    open: impl Fn(&Path) -> S,
+    act: impl Fn(S) -> Result<T, LogError>,
+    check: impl Fn(&Fault, &Path, Result<T, LogError>) -> Checked<()>,
+) -> usize {
+    let place = scratch().unwrap();
+    let path = place.path().join("lake");
+    let mut faults = 0;
+    let mut total = 0;
+    for mode in modes() {
+        let mut n = 1;
+        loop {
+            clone_lake(lake, &path).unwrap();
+            let subject = open(&path);
+            let fault = Fault { plan: Plan { at: n, ..mode.clone() } };
+            // The subject is dropped while the fault lasts: the dead tidy nothing up.
+            let armed = arm_here(fault.plan.clone());
+            let outcome = act(subject);
+            let fired = armed.fired();
+            let count = armed.count();
+            drop(armed);
+            assert!(fired || outcome.is_ok(), "without a fault: {:?}", outcome.err());
+            if let Err(broken) = check(&fault, &path, outcome) {
+                panic!("{fault}: {broken}");
+            }
+            std::fs::remove_dir_all(&path).unwrap();
+            if !fired {
+                total = count;
+                break;
+            }
+            faults += 1;
+            n = after(n, total);
+        }
+    }
+    faults
+}
