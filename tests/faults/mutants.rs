@@ -8,7 +8,7 @@ use lake_testkit::{Checked, Workload, audit, ensure, sequence};
 
 use crate::power;
 use crate::prepared::{copy_of, small, symbol, version_of};
-use crate::stalled::{lose_the_hint, wakes_up_after_a_truncation};
+use crate::stalled::{set_hint, wakes_up_after_a_truncation};
 
 fn noticed<T>(mutant: &str, check: impl Fn() -> Checked<T>) {
     if let Err(broken) = check() {
@@ -29,7 +29,7 @@ fn two_for_one_version() -> Checked<()> {
     let txn = second.stage(&[symbol("A")], 1)?;
     let mut first = Workload::open(dir.path(), "first")?;
     let won = version_of(&first.append(&[symbol("A")], 1)?);
-    lose_the_hint(dir.path())?;
+    set_hint(dir.path(), won - 1)?;
     let blind = Plan::nth(1, Mode::Fail(ENOENT)).only(&["read"]).beneath(&layout::entry_name(won));
     let armed = arm_here(blind);
     let outcome = second.lake.commit(txn)?;

@@ -19,8 +19,8 @@ use crate::prepared::{
 const BUDGET: Budget = Budget { images: 96, seed: 1 };
 const PRODUCER: &str = "powered";
 
-fn look(path: &Path) -> Checked<Audit> {
-    audit_to(path, Depth::Last(8))
+fn look(path: &Path, last: u64) -> Checked<Audit> {
+    audit_to(path, Depth::Last(last))
 }
 
 /// Commits seqs 1 to `last`, and sends them all again to each image.
@@ -41,7 +41,7 @@ fn judge(recording: &Recording, symbol_name: &str, last: u64) -> Checked<Tally> 
 }
 
 fn image(cut: &Cut<'_>, symbol_name: &str, last: u64) -> Checked<()> {
-    let before = look(cut.path).map_err(|e| e.at("at once"))?;
+    let before = look(cut.path, 8).map_err(|e| e.at("at once"))?;
     for seq in cut.acknowledged {
         let there = before.sequences.contains_key(&sequence(PRODUCER, *seq));
         ensure(there, || format!("seq {seq} was acknowledged and is lost"))?;
@@ -56,7 +56,7 @@ fn image(cut: &Cut<'_>, symbol_name: &str, last: u64) -> Checked<()> {
         }
     }
     drop(work);
-    let after = look(cut.path).map_err(|e| e.at("after going on"))?;
+    let after = look(cut.path, 16).map_err(|e| e.at("after going on"))?;
     let all = (1..=last + 1).all(|seq| after.sequences.contains_key(&sequence(PRODUCER, seq)));
     ensure(all, || "what was sent again is not there".into())?;
     let kept = before.sequences.iter().all(|(key, v)| after.sequences.get(key) == Some(v));

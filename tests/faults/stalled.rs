@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use lake_core::edit::Transaction;
+use lake_core::id::Version;
+use lake_core::lakefile::head_to_bytes;
 use lake_core::layout;
 use lake_core::state::Conflict;
 use lake_log::{Access, Lake, Outcome};
@@ -12,10 +14,10 @@ use lake_testkit::{Broken, Checked, Workload, audit, ensure, sequence};
 
 use crate::prepared::{copy_of, empty, near_roll, symbol, version_of};
 
-/// HEAD is a hint: with none, whoever is behind does not learn of it.
-pub(crate) fn lose_the_hint(lake: &Path) -> Checked<()> {
+/// HEAD is a hint: whoever finds an old one may not learn that he is behind.
+pub(crate) fn set_hint(lake: &Path, version: Version) -> Checked<()> {
     let head = lake.join(layout::SYSTEM).join(layout::HEAD);
-    Ok(std::fs::write(head, [0; 32])?)
+    Ok(std::fs::write(head, head_to_bytes(version))?)
 }
 
 /// The transaction of a session whose locks are lost.
@@ -29,9 +31,9 @@ pub(crate) fn wakes_up_after_a_truncation() -> Checked<Outcome> {
     let dir = copy_of(empty());
     let txn = staged(dir.path())?;
     let mut stalled = Lake::open(dir.path(), Access::Write)?;
-    // The others go on, in the same lake.
     go_on_without_it(dir.path())?;
-    lose_the_hint(dir.path())?;
+    // As if it slept after it has looked for newer versions.
+    set_hint(dir.path(), 1)?;
     let outcome = stalled.commit(txn)?;
     let found = audit(dir.path())?.sequences.get(&sequence("stalled", 1)).copied();
     match &outcome {
@@ -44,7 +46,7 @@ pub(crate) fn wakes_up_after_a_truncation() -> Checked<Outcome> {
 fn go_on_without_it(lake: &Path) -> Checked<()> {
     let mut work = Workload::open(lake, "other")?;
     for seq in 2..=1010 {
-        version_of(&work.append(&[symbol("B")], seq)?);
+        version_of(&work.append(&[], seq)?);
     }
     work.lake.raise_floor(1005)?;
     let armed = arm_here(Plan::nth(1, Mode::Stop).only(&["remove_dir"]));
@@ -69,7 +71,7 @@ fn a_stalled_writer_that_holds_its_locks_commits_when_it_wakes() {
     let txn = stalled.stage(&[symbol("A")], 1).unwrap();
     let mut other = Workload::open(dir.path(), "other").unwrap();
     for seq in 999..=1100 {
-        version_of(&other.append(&[symbol("B")], seq).unwrap());
+        version_of(&other.append(&[], seq).unwrap());
     }
     other.lake.raise_floor(1050).unwrap();
     assert_eq!(other.lake.truncate().unwrap(), 998);
@@ -85,6 +87,6 @@ fn who_slept_through_a_truncation_finds_the_newest_version_without_a_hint() {
     let dir = copy_of(empty());
     let mut sleeper = Lake::open(dir.path(), Access::Write).unwrap();
     go_on_without_it(dir.path()).unwrap();
-    lose_the_hint(dir.path()).unwrap();
+    set_hint(dir.path(), 0).unwrap();
     assert_eq!(sleeper.refresh().unwrap().version, 1011);
 }

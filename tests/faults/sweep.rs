@@ -63,17 +63,6 @@ fn modes() -> impl Iterator<Item = Plan> {
     once.into_iter().map(|mode| Plan::nth(1, mode)).chain([sticky])
 }
 
-/// Many operations of one kind, as in the removal of a thousand entries, are not
-/// all tried: the first and the last, and one in so many between them.
-const ALL: u64 = 400;
-const EDGE: u64 = 60;
-const STRIDE: u64 = 53;
-
-fn after(n: u64, total: u64) -> u64 {
-    let between = n > EDGE && n + EDGE + STRIDE < total;
-    if total > ALL && between { n + STRIDE } else { n + 1 }
-}
-
 /// Calls `act` on what `open` makes of a fresh copy of `lake`, with every fault at
 /// every operation, and `check` on what is left. Returns the number of faults.
 pub(crate) fn sweep<S, T>(
@@ -85,10 +74,8 @@ pub(crate) fn sweep<S, T>(
     let place = scratch().unwrap();
     let path = place.path().join("lake");
     let mut faults = 0;
-    let mut total = 0;
     for mode in modes() {
-        let mut n = 1;
-        loop {
+        for n in 1.. {
             clone_lake(lake, &path).unwrap();
             let subject = open(&path);
             let fault = Fault { plan: Plan { at: n, ..mode.clone() } };
@@ -96,7 +83,6 @@ pub(crate) fn sweep<S, T>(
             let armed = arm_here(fault.plan.clone());
             let outcome = act(subject);
             let fired = armed.fired();
-            let count = armed.count();
             drop(armed);
             assert!(fired || outcome.is_ok(), "without a fault: {:?}", outcome.err());
             if let Err(broken) = check(&fault, &path, outcome) {
@@ -104,11 +90,9 @@ pub(crate) fn sweep<S, T>(
             }
             std::fs::remove_dir_all(&path).unwrap();
             if !fired {
-                total = count;
                 break;
             }
             faults += 1;
-            n = after(n, total);
         }
     }
     faults

@@ -9,7 +9,7 @@ use lake_core::entry::{Entry, ready_to_bytes};
 use lake_core::id::Version;
 use lake_core::layout;
 use lake_core::state::Conflict;
-use lake_store::{Deadline, Dir, Guard, Link, StoreError, clock, fault, random};
+use lake_store::{Deadline, Dir, Guard, Link, clock, fault, random};
 
 use crate::error::{LogError, Result};
 use crate::lake::Lake;
@@ -112,7 +112,8 @@ impl Lake {
         loop {
             self.refresh()?;
             if let Some(outcome) = self.refuse_or_find(txn)? {
-                self.files.spool.unlink(&ready_name(txn))?;
+                // What is settled stays so: a file left there changes nothing.
+                let _ = self.files.spool.unlink(&ready_name(txn));
                 return Ok(outcome);
             }
             if self.leftover.is_some() {
@@ -198,7 +199,8 @@ impl Lake {
         }
         // W7: from here on it may be seen, so a failure leaves the outcome open.
         dir.sync().map_err(|source| LogError::Unknown { version, source })?;
-        if version <= self.slots()?.boundary && !fault::mutant("boundary") {
+        let boundary = self.slots().map_err(|e| e.leaving_open(version))?.boundary;
+        if version <= boundary && !fault::mutant("boundary") {
             return Ok(Attempt::TooLate(self.too_late(batch)?));
         }
         // W9: a hint; whoever finds it old looks further.
@@ -246,8 +248,9 @@ impl Lake {
         let linked = match staged {
             Ok(()) => match staging.link(&tmp, dir, &name) {
                 Ok(Link::Done) => Ok(true),
-                Ok(Link::Exists) => Ok(dir.read(&name)? == bytes),
-                Err(error) => after_all(dir, version, bytes, error),
+                Ok(Link::Exists) => Ok(is_ours(dir, version, bytes)?.unwrap_or(false)),
+                // It may have happened all the same (NFS): the name tells.
+                Err(error) => is_ours(dir, version, bytes)?.ok_or(error.into()),
             },
             Err(error) => Err(error.into()),
         };
@@ -265,22 +268,21 @@ impl Lake {
         let unknown = |source| LogError::Unknown { version: txn.ready_at, source };
         self.files.spool.unlink(&ready_name(txn)).map_err(unknown)?;
         // Whoever has read it holds the lock; when we have it, he has finished.
-        match self.files.commit.exclusive_within(0, PATIENCE).map_err(unknown)? {
+        let found = match self.files.commit.exclusive_within(0, PATIENCE).map_err(unknown)? {
             None => return Err(LogError::Uncertain),
-            Some(_guard) => self.refresh()?,
+            Some(_guard) => self.refresh().map(drop).and_then(|()| self.find_own(txn)),
         };
-        match self.find_own(txn)? {
+        match found.map_err(|e| e.leaving_open(txn.ready_at))? {
             Some(version) => Ok(committed(version, txn)),
             None => Err(error),
         }
     }
 }
 
-/// A link that failed may have happened all the same (NFS): the name tells.
-fn after_all(dir: &Dir, version: Version, bytes: &[u8], error: StoreError) -> Result<bool> {
+/// Whether a version's name holds these bytes; None when it is free.
+fn is_ours(dir: &Dir, version: Version, bytes: &[u8]) -> Result<Option<bool>> {
     match dir.read_opt(&layout::entry_name(version)) {
-        Ok(Some(there)) => Ok(there == bytes),
-        Ok(None) => Err(error.into()),
+        Ok(there) => Ok(there.map(|there| there == bytes)),
         Err(source) => Err(LogError::Unknown { version, source }),
     }
 }

@@ -50,6 +50,14 @@ fn failed(findings: &[Finding]) -> String {
 }
 
 impl LogError {
+    /// The same failure, where it leaves open whether `version` was committed.
+    pub(crate) fn leaving_open(self, version: Version) -> LogError {
+        match self {
+            LogError::Store(source) => LogError::Unknown { version, source },
+            other => other,
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         match self {
             LogError::NoLake(_) | LogError::Future { .. } | LogError::TooEarly(_) => Kind::NotFound,

@@ -74,7 +74,7 @@ impl Lake {
             self.reload()?;
         }
         let mut end = self.follow()?;
-        if self.state.version == before && self.files.head()? > before {
+        if self.state.version == before && self.is_behind()? {
             // Somebody committed since we looked, or we slept while the entries in
             // between were truncated away: then a checkpoint knows what they said.
             end = self.follow()?;
@@ -85,6 +85,13 @@ impl Lake {
         }
         self.note(end);
         self.helped(before)
+    }
+
+    /// Whether there is more than the entries say. Whoever is behind a HEAD that
+    /// is lost asks the slots.
+    fn is_behind(&self) -> Result<bool> {
+        let (head, known) = (self.files.head()?, self.state.version);
+        Ok(head > known || (head < known && self.files.slots()?.boundary > known))
     }
 
     fn helped(&mut self, before: Version) -> Result<&Arc<State>> {

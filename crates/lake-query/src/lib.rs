@@ -1,6 +1,16 @@
 //! The program lake-query: parsing, dispatch, printing.
 
+mod cell;
+mod cli;
+mod commands;
+mod failure;
+mod open;
+mod stop;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 /// Runs the program with these arguments.
-pub fn run(_args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    std::process::ExitCode::from(70)
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_cli::run_main(args, cli::Cli::run)
 }

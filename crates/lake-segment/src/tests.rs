@@ -89,20 +89,21 @@ fn doubles() -> impl Strategy<Value = f64> {
     ]
 }
 
+fn of<T: Clone + std::fmt::Debug + 'static, A: Array + 'static>(
+    values: impl Strategy<Value = T> + 'static,
+    (nullable, n): (bool, usize),
+    make: impl Fn(Vec<Option<T>>) -> A + 'static,
+) -> BoxedStrategy<ArrayRef> {
+    let value = match nullable {
+        true => prop::option::weighted(0.8, values).boxed(),
+        false => values.prop_map(Some).boxed(),
+    };
+    let values = prop::collection::vec(value, n);
+    values.prop_map(move |v| Arc::new(make(v)) as ArrayRef).boxed()
+}
+
 /// A column of any type, with NULLs where the column allows them.
 fn column(ty: &DataType, nullable: bool, n: usize) -> BoxedStrategy<ArrayRef> {
-    fn of<T: Clone + std::fmt::Debug + 'static, A: Array + 'static>(
-        values: impl Strategy<Value = T> + 'static,
-        (nullable, n): (bool, usize),
-        make: impl Fn(Vec<Option<T>>) -> A + 'static,
-    ) -> BoxedStrategy<ArrayRef> {
-        let value = match nullable {
-            true => prop::option::weighted(0.8, values).boxed(),
-            false => values.prop_map(Some).boxed(),
-        };
-        let values = prop::collection::vec(value, n);
-        values.prop_map(move |v| Arc::new(make(v)) as ArrayRef).boxed()
-    }
     macro_rules! numbers {
         ($array:ty) => {
             of(any::<<$array as NumberOf>::Native>(), (nullable, n), <$array>::from)
@@ -136,6 +137,12 @@ fn column(ty: &DataType, nullable: bool, n: usize) -> BoxedStrategy<ArrayRef> {
         DataType::Binary => of(prop::collection::vec(any::<u8>(), 0..9), size, |v| {
             v.iter().map(|x| x.as_deref()).collect::<BinaryArray>()
         }),
+        _ => nested(ty, size),
+    }
+}
+
+fn nested(ty: &DataType, size: (bool, usize)) -> BoxedStrategy<ArrayRef> {
+    match ty {
         DataType::List(_) => of(prop::collection::vec(".{0,3}", 0..4), size, |v| {
             let names = GenericStringBuilder::<i32>::new();
             let mut list = ListBuilder::new(names).with_field(item("element", DataType::Utf8));

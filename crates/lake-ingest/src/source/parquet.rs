@@ -19,10 +19,11 @@ const BATCH_ROWS: usize = 64 * 1024;
 /// The footer of a sane file is a small part of it; one larger than this is not read.
 const MAX_FOOTER: u64 = 64 << 20;
 const MAX_LEAVES: usize = 16 * 1024;
-/// Columns of one value may shrink a great deal, but data does not.
-const MAX_RATIO: u64 = 2000;
-/// Below this the ratio says nothing.
-const SMALL: u64 = 256 << 20;
+/// What a byte of an honest file may hold: repetition packs well, but not without end.
+const VALUES_PER_BYTE: u64 = 100;
+const UNPACKED_PER_BYTE: u64 = 1000;
+/// Below this the ratios say nothing.
+const SMALL: u64 = 64 << 20;
 
 pub(crate) fn read(
     input: impl ChunkReader + 'static,
@@ -83,24 +84,23 @@ fn check_claims(found: &ParquetMetaData, size: u64) -> std::result::Result<(), S
     if leaves > MAX_LEAVES {
         return Err(format!("it has {leaves} columns"));
     }
-    let (mut rows, mut bytes) = (0u64, 0u64);
+    let count = |n: i64| u64::try_from(n).map_err(|_| "it claims a negative size".to_owned());
+    let (mut rows, mut bytes, mut values) = (0u64, 0u64, 0u64);
     for group in found.row_groups() {
-        let (Ok(n), Ok(b)) =
-            (u64::try_from(group.num_rows()), u64::try_from(group.total_byte_size()))
-        else {
-            return Err("it claims a negative size".into());
-        };
-        rows = rows.saturating_add(n);
-        bytes = bytes.saturating_add(b);
+        rows = rows.saturating_add(count(group.num_rows())?);
+        bytes = bytes.saturating_add(count(group.total_byte_size())?);
+        for chunk in group.columns() {
+            values = values.saturating_add(count(chunk.num_values())?);
+        }
     }
     if i64::try_from(rows) != Ok(found.file_metadata().num_rows()) {
         return Err("its row groups do not add up to the rows it claims".into());
     }
-    let values = rows.saturating_mul(leaves as u64);
-    let most = size.saturating_mul(MAX_RATIO).max(SMALL);
-    if values > most || bytes > most {
+    let values = values.max(rows.saturating_mul(leaves as u64));
+    let most = |per_byte| size.saturating_mul(per_byte).max(SMALL);
+    if values > most(VALUES_PER_BYTE) || bytes > most(UNPACKED_PER_BYTE) {
         return Err(format!(
-            "it claims {rows} rows and {bytes} bytes unpacked, which {size} bytes cannot hold"
+            "it claims {values} values and {bytes} bytes unpacked, which {size} bytes cannot hold"
         ));
     }
     Ok(())

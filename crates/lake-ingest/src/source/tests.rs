@@ -32,7 +32,6 @@ impl Files {
 
     fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.0.path().join(name);
-        std::io::Write::write_all(&mut tempfile::Builder::new().tempfile().unwrap(), b"").unwrap();
         put(&path, bytes);
         path
     }
@@ -359,6 +358,25 @@ fn broken_parquet_never_panics() {
     assert!(
         attempt(b"symbol,date\n600519,2026-11-20\n").unwrap_err().contains("not a Parquet file")
     );
+}
+
+/// A quarter of a megabyte that would unpack to half a gigabyte.
+#[test]
+fn a_bomb_is_refused_before_it_is_unpacked() {
+    let batch = column(Arc::new(Int64Array::from_value(7, 1 << 20)));
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    (0..65).for_each(|_| writer.write(&batch).unwrap());
+    writer.close().unwrap();
+    assert!(bytes.len() < 300_000, "{}", bytes.len());
+    let files = Files::new();
+    let path = files.put("in.parquet", &bytes);
+    let schema = schema("x BIGINT");
+    let mut rows = Rows::new(arrow_schema(&schema));
+    let error = said(&read(&path, None, &schema, &mut rows).unwrap_err(), &files);
+    assert!(error.starts_with("in.parquet: it claims 68157440 values"), "{error}");
+    assert_eq!(rows.count(), 0);
 }
 
 proptest! {

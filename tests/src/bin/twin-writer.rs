@@ -1,0 +1,7 @@
+//! lake-writer, with the fault layer.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lake_tests::twin::arm().unwrap_or_else(|| lake_writer::run(std::env::args_os()))
+}
