@@ -4,11 +4,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lake_core::edit::ProducerSeq;
 use lake_core::layout;
 use lake_log::{LogError, Outcome};
-use lake_store::LockFile;
+use lake_store::{Deadline, LockFile};
 use lake_testkit::{Audit, Checked, Depth, Workload, audit_to, ensure, sequence};
 
 use crate::prepared::{
@@ -130,7 +131,12 @@ fn carried(mut work: Workload) -> Result<Outcome, LogError> {
             let mut leader = Workload::open(&path, "leader").unwrap();
             let txn = leader.stage(&[symbol("A")], 1).unwrap();
             let spool = root.dir(layout::SPOOL).unwrap();
-            while spool.list().unwrap().is_empty() && !gone.load(Ordering::Acquire) {
+            // Who could not even wait in the spool waits for the lock.
+            let patience = Deadline::after(Duration::from_millis(20));
+            while spool.list().unwrap().is_empty()
+                && !gone.load(Ordering::Acquire)
+                && !patience.passed()
+            {
                 std::thread::yield_now();
             }
             drop(held);

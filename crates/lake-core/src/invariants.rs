@@ -1,6 +1,8 @@
 //! The rules every state keeps, each a function with a number. An action is
 //! checked before it is committed, a whole state after it is loaded.
 
+use std::collections::HashSet;
+
 use crate::edit::Action;
 use crate::segment::{Part, Segment};
 use crate::state::{State, Table};
@@ -97,6 +99,24 @@ pub fn check_action(state: &State, action: &Action) -> Result<(), Rule> {
         }
         Action::CreateTable(def) => i6_fields_are_apart(&def.schema().fields),
         _ => Ok(()),
+    }
+}
+
+/// What actions break beside each other. Each is checked against the state before
+/// the transaction, so no two may change the same thing.
+pub fn check_actions(actions: &[Action]) -> Result<(), Rule> {
+    let mut seen = HashSet::new();
+    let apart = actions.len() < 2
+        || actions.iter().all(|action| match action {
+            Action::CreateTable(_) => seen.insert((0, None)),
+            Action::SetSchema { table, .. } => seen.insert((table.0, None)),
+            Action::Add { table, part, .. } => seen.insert((table.0, Some((true, part)))),
+            Action::Remove { table, part, .. } => seen.insert((table.0, Some((false, part)))),
+            Action::Fence { .. } | Action::Floor { .. } => true,
+        });
+    match apart {
+        true => Ok(()),
+        false => Err("I11: a transaction changes a table's schema or a partition once"),
     }
 }
 

@@ -24,3 +24,6 @@ pub mod state;
 pub mod symbol;
 pub mod types;
 pub mod value;
+
+#[cfg(test)]
+mod tests;

@@ -163,6 +163,7 @@ impl State {
         if self.is_fenced(txn.id.session) {
             return Err(Conflict::Fenced);
         }
+        crate::invariants::check_actions(&txn.actions).map_err(Conflict::Rule)?;
         for expect in &txn.expects {
             self.check_expect(expect)?;
         }

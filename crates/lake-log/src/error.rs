@@ -90,7 +90,9 @@ impl LogError {
                 "restore _lake/LAKE from a backup".into()
             }
             error if error.kind() == Kind::Newer => "use the newer program that wrote it".into(),
-            error if error.kind() == Kind::Damaged => "run lake-writer verify".into(),
+            error if error.kind() == Kind::Damaged => {
+                "restore the file from a backup of the lake; nothing was changed".into()
+            }
             LogError::Unknown { .. } | LogError::Uncertain => {
                 "send the same batch again with the same --producer and --seq: it is committed once"
                     .into()
