@@ -4,19 +4,23 @@
 
 use std::path::Path;
 
-use lake_log::Outcome;
+use lake_core::kind::Kind;
+use lake_core::layout;
+use lake_log::{Access, InitOptions, Lake, LogError, Outcome};
+use lake_store::LockFile;
 use lake_store::fault::{Mode, Plan, arm_here};
 use lake_testkit::{
-    Audit, Budget, Checked, Cut, Depth, Recorder, Recording, Tally, Workload, audit_to, ensure,
-    sequence,
+    Audit, Broken, Budget, Checked, Cut, Depth, Recorder, Recording, Tally, Workload, audit_to,
+    create, ensure, scratch, sequence,
 };
 
 use crate::prepared::{
-    before_checkpoint, before_roll, copy_of, empty, near_roll, symbol, version_of, with_leftover,
-    with_waiting,
+    before_checkpoint, before_roll, before_truncation, copy_of, empty, near_roll, small, symbol,
+    version_of, with_leftover, with_waiting,
 };
 
 const BUDGET: Budget = Budget { images: 96, seed: 1 };
+const EIO: i32 = 5;
 const PRODUCER: &str = "powered";
 
 fn look(path: &Path, last: u64) -> Checked<Audit> {
@@ -89,7 +93,10 @@ pub(crate) fn an_epoch_opened_after_a_death() -> Checked<Tally> {
 
 fn states(tally: Checked<Tally>, at_least: usize) {
     match tally {
-        Ok(tally) => assert!(tally.states >= at_least, "{tally:?}"),
+        Ok(tally) => {
+            eprintln!("TALLY {tally:?}");
+            assert!(tally.states >= at_least, "{tally:?}")
+        }
         Err(broken) => panic!("{broken}"),
     }
 }
@@ -113,6 +120,91 @@ fn a_checkpoint() {
 #[test]
 fn a_recovery() {
     states(survives(with_leftover(), "A", 2), 1000);
+}
+
+#[test]
+fn a_truncation() {
+    let dir = copy_of(before_truncation());
+    let recorded = || -> Checked<Tally> {
+        let mut recorder = Recorder::start(dir.path())?;
+        let mut work = Workload::open(dir.path(), PRODUCER)?;
+        ensure(work.lake.truncate()? == 1005, || "truncated to the floor".into())?;
+        version_of(&work.append(&[symbol("A")], 1)?);
+        recorder.acknowledge(1);
+        ensure(work.lake.raise_floor(1010)? == 1010, || "the floor rises".into())?;
+        ensure(work.lake.truncate()? == 1010, || "truncated to the new floor".into())?;
+        drop(work);
+        judge(&recorder.finish(), "A", 1)
+    };
+    states(recorded(), 1000);
+}
+
+/// As soon as init says so, there is a lake; before, there is one or none.
+#[test]
+fn the_making_of_a_lake() {
+    let made = || -> Checked<Tally> {
+        let dir = scratch()?;
+        let mut recorder = Recorder::start(dir.path())?;
+        let options = InitOptions { accept_unsafe_fs: true };
+        ensure(Lake::init(dir.path(), &options)?.new, || "made".into())?;
+        recorder.acknowledge(0);
+        recorder.finish().each_image(BUDGET, |cut| {
+            match Lake::open(cut.path, Access::Read) {
+                Ok(_) => {}
+                Err(e) if e.kind() == Kind::NotFound && cut.acknowledged.is_empty() => {}
+                Err(e) => return Err(e.into()),
+            }
+            create(cut.path)?;
+            let first = Workload::open(cut.path, PRODUCER)?.append(&[symbol("A")], 1)?;
+            ensure(version_of(&first) == 2, || "it cannot be used".into())?;
+            look(cut.path, 8).map(drop)
+        })
+    };
+    states(made(), 1000);
+}
+
+/// Somebody waits for the commit lock in the spool, gets an error that says that
+/// nothing was done, and the power goes: it must not come back from the spool.
+#[test]
+fn what_was_given_up_stays_away() {
+    let dir = copy_of(small());
+    let given_up = || -> Checked<Tally> {
+        let mut recorder = Recorder::start(dir.path())?;
+        let mut work = Workload::open(dir.path(), PRODUCER)?;
+        let error = gives_up(&mut work)?;
+        ensure(error.kind() == Kind::Denied, || format!("{error:?}"))?;
+        recorder.acknowledge(1);
+        drop(work);
+        recorder.finish().each_image(BUDGET, |cut| {
+            version_of(&Workload::open(cut.path, "other")?.append(&[symbol("A")], 1)?);
+            let came = look(cut.path, 8)?.sequences.contains_key(&sequence(PRODUCER, 1));
+            ensure(!came || cut.acknowledged.is_empty(), || "it has come back".into())
+        })
+    };
+    states(given_up(), 100);
+}
+
+/// Another has the lock until it fails to look whether it was committed.
+fn gives_up(work: &mut Workload) -> Checked<LogError> {
+    let root = work.lake.root().clone();
+    let lock = LockFile::new(&root.dir(layout::LOCKS)?, layout::LOCK_COMMIT)?;
+    let txn = work.stage(&[symbol("A")], 1)?;
+    let held = lock.try_exclusive(0)?;
+    let fault = arm_here(Plan::nth(1, Mode::Fail(EIO)).only(&["stat"]).beneath(layout::SPOOL));
+    let outcome = std::thread::scope(|scope| {
+        let fault = &fault;
+        scope.spawn(move || {
+            while !fault.fired() {
+                std::thread::yield_now();
+            }
+            drop(held);
+        });
+        work.lake.commit(txn)
+    });
+    match outcome {
+        Err(error) => Ok(error),
+        Ok(outcome) => Err(Broken::Promise(format!("{outcome:?}"))),
+    }
 }
 
 #[test]

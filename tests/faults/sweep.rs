@@ -95,5 +95,6 @@ pub(crate) fn sweep<S, T>(
             faults += 1;
         }
     }
+    eprintln!("FAULTS {faults}");
     faults
 }

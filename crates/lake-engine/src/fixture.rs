@@ -105,6 +105,22 @@ impl Lake {
     ) {
         let count = format!("SELECT count(*) FROM ({select})");
         let rows: u64 = self.db.query_row(&count, [], |row| row.get(0)).unwrap();
+        let path = self.name(table, part, range, symbols, rows);
+        let (dir, _) = path.rsplit_once('/').unwrap();
+        self.root.make_dir(dir).unwrap();
+        let to = literal(self.root.path().join(&path).to_str().unwrap());
+        self.db.execute_batch(&format!("COPY ({select}) TO {to} (FORMAT parquet)")).unwrap();
+    }
+
+    /// Commits a segment without making its file; returns its path.
+    pub(crate) fn name(
+        &mut self,
+        table: &str,
+        part: Part,
+        range: Option<Range>,
+        symbols: Option<SymbolSpan>,
+        rows: u64,
+    ) -> String {
         let live = self.state.table(table).unwrap();
         let txn = TxnId { start: self.state.version, session: 1, counter: self.next + 1 };
         let segment = Segment {
@@ -119,13 +135,9 @@ impl Lake {
             added: 0,
             order: 0,
         };
-        let path = live.path(&part, &segment);
-        let (dir, _) = path.rsplit_once('/').unwrap();
-        self.root.make_dir(dir).unwrap();
-        let to = literal(self.root.path().join(&path).to_str().unwrap());
-        self.db.execute_batch(&format!("COPY ({select}) TO {to} (FORMAT parquet)")).unwrap();
-        let table = live.def.id;
+        let (path, table) = (live.path(&part, &segment), live.def.id);
         self.apply(vec![Action::Add { table, part, segments: vec![segment] }]);
+        path
     }
 
     pub(crate) fn mount(&self) -> Mounted {

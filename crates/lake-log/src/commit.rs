@@ -9,7 +9,7 @@ use lake_core::entry::{Entry, ready_to_bytes};
 use lake_core::id::Version;
 use lake_core::layout;
 use lake_core::state::Conflict;
-use lake_store::{Deadline, Dir, Guard, Link, clock, fault, random};
+use lake_store::{Deadline, Dir, Guard, Kind, Link, clock, fault, random};
 
 use crate::error::{LogError, Result};
 use crate::lake::Lake;
@@ -194,8 +194,16 @@ impl Lake {
         let Some(dir) = self.epoch_for(version)? else {
             return Ok(Attempt::TooLate(self.too_late(batch)?));
         };
-        if !self.link_entry(&dir, version, &bytes)? {
-            return Ok(Attempt::Taken);
+        match self.link_entry(&dir, version, &bytes) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Attempt::Taken),
+            // Truncation has removed the directory while we slept.
+            Err(LogError::Store(e))
+                if e.kind == Kind::NotFound && version <= self.slots()?.boundary =>
+            {
+                return Ok(Attempt::TooLate(self.too_late(batch)?));
+            }
+            Err(error) => return Err(error),
         }
         // W7: from here on it may be seen, so a failure leaves the outcome open.
         dir.sync().map_err(|source| LogError::Unknown { version, source })?;
@@ -267,6 +275,8 @@ impl Lake {
         }
         let unknown = |source| LogError::Unknown { version: txn.ready_at, source };
         self.files.spool.unlink(&ready_name(txn)).map_err(unknown)?;
+        // Or a power cut brings it back, after the answer that nothing was done.
+        self.files.spool.sync().map_err(unknown)?;
         // Whoever has read it holds the lock; when we have it, he has finished.
         let found = match self.files.commit.exclusive_within(0, PATIENCE).map_err(unknown)? {
             None => return Err(LogError::Uncertain),

@@ -88,7 +88,7 @@ fn row(state: &State, entry: &Entry, txn: &Transaction) -> [Value; 12] {
     let producer = txn.producer.as_ref();
     [
         json!(entry.version),
-        json!(timestamp_text(txn.at_us)),
+        json!(timestamp_text(entry.at_us)),
         json!(txn.cause.word()),
         json!(tables),
         json!(rows),
