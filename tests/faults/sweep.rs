@@ -95,6 +95,5 @@ pub(crate) fn sweep<S, T>(
             faults += 1;
         }
     }
-    eprintln!("FAULTS {faults}");
     faults
 }

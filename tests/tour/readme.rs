@@ -31,20 +31,19 @@ fn tour(page: &str) -> Vec<(String, String)> {
     steps
 }
 
-/// Without what no two runs share: digits of times, sizes and session names, and
+/// Without what no two runs share: sizes in bytes, durations, names of files, and
 /// the widths that follow from them.
 fn levelled(text: &str) -> Vec<String> {
-    let level = |line: &str| {
-        let words = line.split_whitespace().map(|word| {
-            let volatile = word.contains("inc-")
-                || word.contains("T1")
-                || word.contains("T0")
-                || word.contains("T2");
-            if volatile { "*".to_owned() } else { word.replace(['-', '\u{2500}'], "") }
-        });
-        words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+    let level = |word: &str| {
+        let size = word.len() > 3 && word.bytes().all(|b| b.is_ascii_digit());
+        let rule = word.bytes().all(|b| b == b'-');
+        match size || word.contains("inc-") {
+            true => Some("*".to_owned()),
+            false => (!rule).then(|| word.to_owned()),
+        }
     };
-    text.lines().map(level).filter(|line| !line.contains("elapsed_ms")).collect()
+    let line = |l: &str| l.split_whitespace().filter_map(level).collect::<Vec<_>>().join(" ");
+    text.lines().filter(|l| !l.starts_with("elapsed_ms")).map(line).collect()
 }
 
 #[test]
