@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 /// Arms what `LAKE_FAULT` asks for. A plan that cannot be read is a defect of the
 /// test: exit 99, which is nobody's exit code.
+#[allow(clippy::disallowed_methods, reason = "only a twin's environment says what fails")]
 pub fn arm() -> Option<ExitCode> {
     let text = std::env::var("LAKE_FAULT").ok()?;
     match lake_store::fault::parse(&text) {

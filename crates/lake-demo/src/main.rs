@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use programs::Programs;
 
 const WRITERS: u64 = 4;
-const DAYS: u64 = 25;
+const DAYS: u64 = 60;
 /// Symbols of each writer, one row a day each.
 const SYMBOLS: u64 = 5;
 const COUNT: &str =

@@ -66,7 +66,7 @@ impl<'a> Scans<'a> {
                 Some(run)
                     if run.schema.version == version
                         && run.packed == packed
-                        && run.schema.field("file_index").is_none() =>
+                        && !hides_index(run.schema) =>
                 {
                     run.live.push(*one);
                 }
@@ -106,8 +106,7 @@ impl<'a> Scans<'a> {
         }
         if let Some(before) = rank {
             // A column of that name hides the virtual one; its runs are single files.
-            let hidden = group.schema.field("file_index").is_some();
-            let index = if hidden { "0" } else { "file_index" };
+            let index = if hides_index(group.schema) { "0" } else { "file_index" };
             columns.push(format!("{before} + {index} AS {RANK}"));
         }
         let files = self.files(&group.live);
@@ -127,9 +126,9 @@ impl<'a> Scans<'a> {
             options += &format!(", hive_types = {{{}}}", types.collect::<Vec<_>>().join(", "));
         }
         let rows: u64 = group.live.iter().map(|l| l.segment.rows).sum();
-        // NaN is above every number, and no statistics of a file say that it is there.
+        // Our files have no statistics where there is a NaN, so DuckDB need not fear one.
         format!(
-            "read_parquet(getvariable({}), {options}, bound_schema = {{{}}}, can_have_nan = true, \
+            "read_parquet(getvariable({}), {options}, bound_schema = {{{}}}, \
              explicit_cardinality = {})",
             literal(files),
             bound.join(", "),
@@ -150,6 +149,10 @@ impl<'a> Scans<'a> {
         ));
         name
     }
+}
+
+fn hides_index(schema: &Schema) -> bool {
+    schema.fields.iter().any(|f| f.name.eq_ignore_ascii_case("file_index"))
 }
 
 fn entry(name: &str, ty: &Type) -> String {

@@ -83,7 +83,7 @@ fn without(all: &[String], older: &[String], key: &[String], newer: &[String]) -
 /// Of each key the row of the latest segment.
 fn latest(all: &[String], ranked: &[String], key: &[String]) -> String {
     format!(
-        "SELECT {} FROM ({}) QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {RANK} ASC) = 1",
+        "SELECT {} FROM ({}) QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {RANK} DESC) = 1",
         all.join(", "),
         union(ranked),
         key.join(", ")
