@@ -4,8 +4,15 @@
 //!
 //! `cargo bench -p lake-tests --bench commit [-- COMMITS]`
 
-// The raw cost is measured without the lake's own layers.
-#![allow(clippy::disallowed_methods)]
+// A measurement: it stops at the first thing that is wrong, prints, and takes
+// the raw cost without the lake's own layers.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

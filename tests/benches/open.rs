@@ -3,6 +3,15 @@
 //!
 //! `cargo bench -p lake-tests --bench open`
 
+// A measurement: it stops at the first thing that is wrong, and prints.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

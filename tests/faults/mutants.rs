@@ -100,3 +100,22 @@ fn not_syncing_directories() {
     noticed("no_dir_sync", power::two_commits_to_a_new_symbol);
     noticed("no_dir_sync", power::an_epoch_opened_after_a_death);
 }
+
+/// Each sync of a commit is there for a reason.
+#[test]
+fn not_syncing_one_of_them() {
+    assert!(power::two_commits_without(|_| false).is_ok());
+    let log = layout::epoch_dir(0);
+    type Syncs<'a> = &'a dyn Fn(&str) -> bool;
+    let needed: [(&str, Syncs<'_>); 6] = [
+        ("the bytes of a segment", &|path| path.ends_with(".tmp")),
+        ("the name of a segment", &|path| path == "warehouse/bars/symbol=NEW"),
+        ("the directory of a symbol", &|path| path == "warehouse/bars"),
+        ("the directory of a table", &|path| path == "warehouse"),
+        ("the bytes of an entry", &|path| path.ends_with(".e")),
+        ("the name of an entry", &|path| path == log),
+    ];
+    for (what, syncs) in needed {
+        assert!(power::two_commits_without(syncs).is_err(), "not noticed: {what}");
+    }
+}

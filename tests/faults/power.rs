@@ -31,6 +31,10 @@ fn look(path: &Path, last: u64) -> Checked<Audit> {
 
 /// Commits seqs 1 to `last`, and sends them all again to each image.
 fn survives(lake: &Path, symbol_name: &str, last: u64) -> Checked<Tally> {
+    judge(&recorded(lake, symbol_name, last)?, symbol_name, last)
+}
+
+fn recorded(lake: &Path, symbol_name: &str, last: u64) -> Checked<Recording> {
     let dir = copy_of(lake);
     let mut recorder = Recorder::start(dir.path())?;
     let mut work = Workload::open(dir.path(), PRODUCER)?;
@@ -39,7 +43,7 @@ fn survives(lake: &Path, symbol_name: &str, last: u64) -> Checked<Tally> {
         recorder.acknowledge(seq);
     }
     drop(work);
-    judge(&recorder.finish(), symbol_name, last)
+    Ok(recorder.finish())
 }
 
 fn judge(recording: &Recording, symbol_name: &str, last: u64) -> Checked<Tally> {
@@ -80,6 +84,13 @@ fn image(cut: &Cut<'_>, symbol_name: &str, last: u64) -> Checked<()> {
 
 pub(crate) fn two_commits_to_a_new_symbol() -> Checked<Tally> {
     survives(empty(), "NEW", 2)
+}
+
+/// The same, when some of the syncs had been forgotten.
+pub(crate) fn two_commits_without(syncs_of: impl Fn(&str) -> bool) -> Checked<Tally> {
+    let mut recording = recorded(empty(), "NEW", 2)?;
+    recording.forget_syncs(|path| path.to_str().is_some_and(&syncs_of));
+    judge(&recording, "NEW", 2)
 }
 
 /// Version 999 was linked by one who died before its directory was synced; then

@@ -11,7 +11,7 @@ mod choice;
 mod disk;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lake_store::fault::{Op, record_start, record_stop};
@@ -34,7 +34,7 @@ pub struct Recorder {
 /// What was done, and after how many operations each seq was acknowledged.
 pub struct Recording {
     base: TempDir,
-    pub ops: Vec<Op>,
+    ops: Vec<Op>,
     acknowledged: Vec<(usize, u64)>,
 }
 
@@ -86,6 +86,30 @@ impl Recorder {
 }
 
 impl Recording {
+    /// As if the syncs of these files (under the names they were made with) and
+    /// directories had been forgotten.
+    pub fn forget_syncs(&mut self, of: impl Fn(&Path) -> bool) {
+        let made: BTreeMap<u64, PathBuf> = self
+            .ops
+            .iter()
+            .filter_map(|op| match op {
+                Op::Create { path, ino } => Some((*ino, path.clone())),
+                _ => None,
+            })
+            .collect();
+        for op in &mut self.ops {
+            let forgotten = match op {
+                Op::SyncFile { ino } => made.get(ino).is_some_and(|path| of(path)),
+                Op::SyncDir { path } => of(path),
+                _ => false,
+            };
+            if forgotten {
+                // In its place, as acknowledgements count operations.
+                *op = Op::SyncFile { ino: 0 };
+            }
+        }
+    }
+
     /// Shows `check` the images of every crash point; those that are the same, and
     /// promise the same, once.
     pub fn each_image(
