@@ -11,6 +11,7 @@ use lake_core::layout;
 use lake_log::{LogError, Outcome};
 use lake_store::{Deadline, LockFile};
 use lake_testkit::{Audit, Checked, Depth, Workload, audit_to, ensure, sequence};
+use tempfile::TempDir;
 
 use crate::prepared::{
     before_checkpoint, before_roll, small, symbol, version_of, with_leftover, with_waiting,
@@ -73,7 +74,7 @@ fn check(
     ensure(all, || "one that waited is lost".into())
 }
 
-fn sweep_commit(lake: &Path, others: &[ProducerSeq]) {
+fn sweep_commit(lake: TempDir, others: &[ProducerSeq]) {
     let faults = sweep(lake, open, commit, |f, path, outcome| check(f, path, outcome, others));
     assert!(faults > 7 * 20, "only {faults} faults");
 }
@@ -87,7 +88,7 @@ fn one_transaction() {
 fn one_that_takes_along_who_waits() {
     let others = [sequence("first", 1), sequence("second", 1)];
     sweep_commit(with_waiting(), &others);
-    let copy = crate::prepared::copy_of(with_waiting());
+    let copy = with_waiting();
     version_of(&commit(open(copy.path())).unwrap());
     let versions = look(copy.path()).unwrap().sequences;
     assert!(others.iter().all(|other| versions[other] == versions[&sequence(PRODUCER, SEQ)]));
@@ -96,7 +97,7 @@ fn one_that_takes_along_who_waits() {
 #[test]
 fn one_that_writes_a_checkpoint() {
     sweep_commit(before_checkpoint(), &[]);
-    let copy = crate::prepared::copy_of(before_checkpoint());
+    let copy = before_checkpoint();
     assert_eq!(version_of(&commit(open(copy.path())).unwrap()), 128);
     let folder = copy.path().join(layout::CHECKPOINTS);
     assert!(folder.join(layout::checkpoint_name(128)).exists());
@@ -105,14 +106,14 @@ fn one_that_writes_a_checkpoint() {
 #[test]
 fn one_that_opens_an_epoch() {
     sweep_commit(before_roll(), &[]);
-    let copy = crate::prepared::copy_of(before_roll());
+    let copy = before_roll();
     assert_eq!(version_of(&commit(open(copy.path())).unwrap()), 1000);
 }
 
 #[test]
 fn one_that_moves_a_leftover_aside() {
     sweep_commit(with_leftover(), &[]);
-    let copy = crate::prepared::copy_of(with_leftover());
+    let copy = with_leftover();
     assert_eq!(version_of(&commit(open(copy.path())).unwrap()), 4);
     assert_eq!(std::fs::read_dir(copy.path().join(layout::QUARANTINE)).unwrap().count(), 1);
 }

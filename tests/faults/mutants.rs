@@ -7,7 +7,7 @@ use lake_store::fault::{Mode, Mutant, Plan, arm_here, mutate_here};
 use lake_testkit::{Checked, Workload, audit, ensure, sequence};
 
 use crate::power;
-use crate::prepared::{copy_of, small, symbol, version_of};
+use crate::prepared::{small, symbol, version_of};
 use crate::stalled::{set_hint, wakes_up_after_a_truncation};
 
 fn noticed<T>(mutant: &str, check: impl Fn() -> Checked<T>) {
@@ -24,7 +24,7 @@ const EIO: i32 = 5;
 /// Two writers want one version: the second does not see the first, as on a
 /// network disk that still remembers that the name was free.
 fn two_for_one_version() -> Checked<()> {
-    let dir = copy_of(small());
+    let dir = small();
     let mut second = Workload::open(dir.path(), "second")?;
     let txn = second.stage(&[symbol("A")], 1)?;
     let mut first = Workload::open(dir.path(), "first")?;
@@ -44,7 +44,7 @@ fn two_for_one_version() -> Checked<()> {
 /// A commit whose outcome is unknown is tried again, after a compaction has taken
 /// its segment away: adding it again would bring the rows back.
 fn again_after_an_unknown_outcome() -> Checked<()> {
-    let dir = copy_of(small());
+    let dir = small();
     let mut work = Workload::open(dir.path(), "p")?;
     let mut txn = work.stage(&[symbol("NEW")], 1)?;
     txn.producer = None;
@@ -61,7 +61,7 @@ fn again_after_an_unknown_outcome() -> Checked<()> {
 
 /// A session is declared dead and its files are deleted; then it wakes up.
 fn fenced_while_it_slept() -> Checked<()> {
-    let dir = copy_of(small());
+    let dir = small();
     let mut stalled = Workload::open(dir.path(), "stalled")?;
     let txn = stalled.stage(&[symbol("NEW")], 1)?;
     let mut sweeper = Workload::open(dir.path(), "sweeper")?;

@@ -13,10 +13,11 @@ use lake_testkit::{
     Audit, Broken, Budget, Checked, Cut, Depth, Recorder, Recording, Tally, Workload, audit_to,
     create, ensure, scratch, sequence,
 };
+use tempfile::TempDir;
 
 use crate::prepared::{
-    before_checkpoint, before_roll, before_truncation, copy_of, empty, near_roll, small, symbol,
-    version_of, with_leftover, with_waiting,
+    before_checkpoint, before_roll, before_truncation, empty, near_roll, small, symbol, version_of,
+    with_leftover, with_waiting,
 };
 
 const BUDGET: Budget = Budget { images: 400, seed: 1 };
@@ -30,12 +31,11 @@ fn look(path: &Path, last: u64) -> Checked<Audit> {
 }
 
 /// Commits seqs 1 to `last`, and sends them all again to each image.
-fn survives(lake: &Path, symbol_name: &str, last: u64) -> Checked<Tally> {
+fn survives(lake: TempDir, symbol_name: &str, last: u64) -> Checked<Tally> {
     judge(&recorded(lake, symbol_name, last)?, symbol_name, last)
 }
 
-fn recorded(lake: &Path, symbol_name: &str, last: u64) -> Checked<Recording> {
-    let dir = copy_of(lake);
+fn recorded(dir: TempDir, symbol_name: &str, last: u64) -> Checked<Recording> {
     let mut recorder = Recorder::start(dir.path())?;
     let mut work = Workload::open(dir.path(), PRODUCER)?;
     for seq in 1..=last {
@@ -96,7 +96,7 @@ pub(crate) fn two_commits_without(syncs_of: impl Fn(&str) -> bool) -> Checked<Ta
 /// Version 999 was linked by one who died before its directory was synced; then
 /// another opens the next epoch.
 pub(crate) fn an_epoch_opened_after_a_death() -> Checked<Tally> {
-    let dir = copy_of(near_roll());
+    let dir = near_roll();
     let mut recorder = Recorder::start(dir.path())?;
     let mut dying = Workload::open(dir.path(), "dying")?;
     let plan = Plan::nth(1, Mode::Stop).only(&["sync_dir"]).beneath("_lake/log/");
@@ -143,7 +143,7 @@ fn a_recovery() {
 
 #[test]
 fn a_truncation() {
-    let dir = copy_of(before_truncation());
+    let dir = before_truncation();
     let recorded = || -> Checked<Tally> {
         let mut recorder = Recorder::start(dir.path())?;
         let mut work = Workload::open(dir.path(), PRODUCER)?;
@@ -186,7 +186,7 @@ fn the_making_of_a_lake() {
 /// nothing was done, and the power goes: it must not come back from the spool.
 #[test]
 fn what_was_given_up_stays_away() {
-    let dir = copy_of(small());
+    let dir = small();
     let given_up = || -> Checked<Tally> {
         let mut recorder = Recorder::start(dir.path())?;
         let mut work = Workload::open(dir.path(), PRODUCER)?;

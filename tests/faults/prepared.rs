@@ -1,14 +1,11 @@
-//! Lakes in the states that the suite begins with, each made once.
-
-use std::path::Path;
-use std::sync::OnceLock;
+//! Lakes in the states that the suite begins with.
 
 use lake_core::edit::Transaction;
 use lake_core::entry::ready_to_bytes;
 use lake_core::layout;
 use lake_core::segment::Part;
 use lake_log::{Lake, Outcome};
-use lake_testkit::{Workload, clone_lake, create, part, scratch};
+use lake_testkit::{Workload, create, part, scratch};
 use tempfile::TempDir;
 
 pub(crate) fn symbol(name: &str) -> Part {
@@ -20,12 +17,6 @@ pub(crate) fn version_of(outcome: &Outcome) -> u64 {
         Outcome::Committed { version, .. } => *version,
         other => panic!("not committed: {other:?}"),
     }
-}
-
-pub(crate) fn copy_of(lake: &Path) -> TempDir {
-    let copy = scratch().unwrap();
-    clone_lake(lake, copy.path()).unwrap();
-    copy
 }
 
 /// A lake of this version, with symbol A in it.
@@ -40,9 +31,9 @@ fn grown(version: u64) -> TempDir {
     dir
 }
 
-/// Version 998, whose log begins at 985: as truncation leaves it, but for whole
+/// The next commit but one opens an epoch. The log begins at 985: as truncation leaves it, but for whole
 /// epochs, so that a copy is small.
-fn nearly_rolled() -> TempDir {
+pub(crate) fn near_roll() -> TempDir {
     let dir = grown(985);
     let mut work = Workload::open(dir.path(), "before").unwrap();
     assert_eq!(work.lake.raise_floor(985).unwrap(), 985);
@@ -58,81 +49,58 @@ fn nearly_rolled() -> TempDir {
     dir
 }
 
-macro_rules! once {
-    ($(#[$doc:meta])* $name:ident, $make:expr) => {
-        $(#[$doc])*
-        pub(crate) fn $name() -> &'static Path {
-            static MADE: OnceLock<TempDir> = OnceLock::new();
-            MADE.get_or_init(|| $make).path()
-        }
-    };
+/// Nothing but the table.
+pub(crate) fn empty() -> TempDir {
+    grown(1)
 }
 
-once!(
-    /// Nothing but the table.
-    empty,
-    grown(1)
-);
-once!(small, grown(3));
-once!(
-    /// The next commit writes a checkpoint.
-    before_checkpoint,
+pub(crate) fn small() -> TempDir {
+    grown(3)
+}
+
+/// The next commit writes a checkpoint.
+pub(crate) fn before_checkpoint() -> TempDir {
     grown(127)
-);
-once!(
-    /// The next commit but one opens an epoch.
-    near_roll,
-    nearly_rolled()
-);
-once!(
-    /// The next commit opens an epoch.
-    before_roll,
-    {
-        let dir = copy_of(near_roll());
-        let mut work = Workload::open(dir.path(), "before").unwrap();
-        assert_eq!(version_of(&work.append(&[symbol("A")], 999).unwrap()), 999);
-        drop(work);
-        dir
+}
+
+/// The next commit opens an epoch.
+pub(crate) fn before_roll() -> TempDir {
+    let dir = near_roll();
+    let mut work = Workload::open(dir.path(), "before").unwrap();
+    assert_eq!(version_of(&work.append(&[symbol("A")], 999).unwrap()), 999);
+    dir
+}
+
+/// The log of epoch 0 can go: the floor is 1005, the newest version 1010.
+pub(crate) fn before_truncation() -> TempDir {
+    let dir = before_roll();
+    let mut work = Workload::open(dir.path(), "before").unwrap();
+    for seq in 1000..=1009 {
+        assert_eq!(version_of(&work.append(&[symbol("A")], seq).unwrap()), seq);
     }
-);
-once!(
-    /// The log of epoch 0 can go: the floor is 1005, the newest version 1010.
-    before_truncation,
-    {
-        let dir = copy_of(before_roll());
-        let mut work = Workload::open(dir.path(), "before").unwrap();
-        for seq in 1000..=1009 {
-            assert_eq!(version_of(&work.append(&[symbol("A")], seq).unwrap()), seq);
-        }
-        assert_eq!(work.lake.raise_floor(1005).unwrap(), 1005);
-        drop(work);
-        dir
+    assert_eq!(work.lake.raise_floor(1005).unwrap(), 1005);
+    dir
+}
+
+/// A power cut left half an entry beyond the newest version.
+pub(crate) fn with_leftover() -> TempDir {
+    let dir = small();
+    let log = dir.path().join(layout::epoch_dir(0));
+    let whole = std::fs::read(log.join(layout::entry_name(3))).unwrap();
+    std::fs::write(log.join(layout::entry_name(4)), &whole[..whole.len() / 2]).unwrap();
+    dir
+}
+
+/// Two whose owners are dead wait in the spool: seq 1 of "first" and "second".
+pub(crate) fn with_waiting() -> TempDir {
+    let dir = small();
+    for producer in ["first", "second"] {
+        let mut work = Workload::open(dir.path(), producer).unwrap();
+        let txn = work.stage(&[symbol(producer)], 1).unwrap();
+        leave_in_spool(&work.lake, &txn);
     }
-);
-once!(
-    /// A power cut left half an entry beyond the newest version.
-    with_leftover,
-    {
-        let dir = copy_of(small());
-        let log = dir.path().join(layout::epoch_dir(0));
-        let whole = std::fs::read(log.join(layout::entry_name(3))).unwrap();
-        std::fs::write(log.join(layout::entry_name(4)), &whole[..whole.len() / 2]).unwrap();
-        dir
-    }
-);
-once!(
-    /// Two whose owners are dead wait in the spool: seq 1 of "first" and "second".
-    with_waiting,
-    {
-        let dir = copy_of(small());
-        for producer in ["first", "second"] {
-            let mut work = Workload::open(dir.path(), producer).unwrap();
-            let txn = work.stage(&[symbol(producer)], 1).unwrap();
-            leave_in_spool(&work.lake, &txn);
-        }
-        dir
-    }
-);
+    dir
+}
 
 fn leave_in_spool(lake: &Lake, txn: &Transaction) {
     let spool = lake.root().dir(layout::SPOOL).unwrap();

@@ -12,7 +12,7 @@ use lake_log::{Access, Lake, Outcome};
 use lake_store::fault::{Mode, Plan, arm_here};
 use lake_testkit::{Broken, Checked, Workload, audit, ensure, sequence};
 
-use crate::prepared::{copy_of, empty, near_roll, symbol, version_of};
+use crate::prepared::{empty, near_roll, symbol, version_of};
 
 /// HEAD is a hint: whoever finds an old one may not learn that he is behind.
 pub(crate) fn set_hint(lake: &Path, version: Version) -> Checked<()> {
@@ -28,7 +28,7 @@ fn staged(lake: &Path) -> Checked<Transaction> {
 
 /// What the stalled writer is told must be true.
 pub(crate) fn wakes_up_after_a_truncation() -> Checked<Outcome> {
-    let dir = copy_of(empty());
+    let dir = empty();
     let txn = staged(dir.path())?;
     let mut stalled = Lake::open(dir.path(), Access::Write)?;
     go_on_without_it(dir.path())?;
@@ -66,7 +66,7 @@ fn a_stalled_writer_whose_version_was_truncated_is_refused() {
 /// The start byte of a living session keeps the log that it may need.
 #[test]
 fn a_stalled_writer_that_holds_its_locks_commits_when_it_wakes() {
-    let dir = copy_of(near_roll());
+    let dir = near_roll();
     let mut stalled = Workload::open(dir.path(), "stalled").unwrap();
     let txn = stalled.stage(&[symbol("A")], 1).unwrap();
     let mut other = Workload::open(dir.path(), "other").unwrap();
@@ -84,7 +84,7 @@ fn a_stalled_writer_that_holds_its_locks_commits_when_it_wakes() {
 /// A long-lived process that slept through it is not stuck in the past.
 #[test]
 fn who_slept_through_a_truncation_finds_the_newest_version_without_a_hint() {
-    let dir = copy_of(empty());
+    let dir = empty();
     let mut sleeper = Lake::open(dir.path(), Access::Write).unwrap();
     go_on_without_it(dir.path()).unwrap();
     set_hint(dir.path(), 0).unwrap();

@@ -66,7 +66,7 @@ fn modes() -> impl Iterator<Item = Plan> {
 /// Calls `act` on what `open` makes of a fresh copy of `lake`, with every fault at
 /// every operation, and `check` on what is left. Returns the number of faults.
 pub(crate) fn sweep<S, T>(
-    lake: &Path,
+    lake: impl AsRef<Path>,
     open: impl Fn(&Path) -> S,
     act: impl Fn(S) -> Result<T, LogError>,
     check: impl Fn(&Fault, &Path, Result<T, LogError>) -> Checked<()>,
@@ -76,7 +76,7 @@ pub(crate) fn sweep<S, T>(
     let mut faults = 0;
     for mode in modes() {
         for n in 1.. {
-            clone_lake(lake, &path).unwrap();
+            clone_lake(lake.as_ref(), &path).unwrap();
             let subject = open(&path);
             let fault = Fault { plan: Plan { at: n, ..mode.clone() } };
             // The subject is dropped while the fault lasts: the dead tidy nothing up.
