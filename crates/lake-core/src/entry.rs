@@ -75,8 +75,9 @@ pub fn ready_to_bytes(txn: &Transaction) -> Vec<u8> {
     Framed::Ready.seal(&e.0)
 }
 
+/// Bytes of an older, longer one may follow it: the file is written over.
 pub fn ready_from_bytes(bytes: &[u8]) -> Result<Transaction, BadFile> {
-    let (body, _) = Framed::Ready.open(bytes)?;
+    let (body, _) = Framed::Ready.open(Framed::first(bytes))?;
     let mut d = Decoder::new(body);
     let txn = Transaction::decode(&mut d)?;
     d.finish()?;

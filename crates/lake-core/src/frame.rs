@@ -47,6 +47,15 @@ impl Framed {
         bytes
     }
 
+    /// The first framed file of what may be followed by other bytes.
+    pub fn first(bytes: &[u8]) -> &[u8] {
+        let mut word = [0; 8];
+        let Some(length) = bytes.get(8..16) else { return bytes };
+        word.copy_from_slice(length);
+        let end = u64::from_le_bytes(word).saturating_add(HEAD as u64);
+        usize::try_from(end).ok().and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+    }
+
     /// The body of a whole, unharmed file, and its checksum.
     pub fn open(self, bytes: &[u8]) -> Result<(&[u8], u64), BadFrame> {
         let have = bytes.len() as u64;
@@ -101,6 +110,8 @@ mod tests {
             assert!(Framed::Entry.open(&harmed).is_err(), "bit {bit}");
         }
         let longer = [&sealed[..], b"x"].concat();
+        assert_eq!(Framed::first(&longer), sealed);
+        assert_eq!(Framed::first(&sealed[..sealed.len() - 1]), &sealed[..sealed.len() - 1]);
         assert_eq!(Framed::Entry.open(&longer), Err(BadFrame::Long));
     }
 }

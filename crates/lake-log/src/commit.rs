@@ -19,7 +19,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// How long to try in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_micros(800);
+/// What a session leaves in its staging directory for the spool.
+pub(crate) const READY: &str = "ready";
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +86,10 @@ impl Lake {
         }
         let ready = ready_name(txn);
         if txn.only_adds() {
-            let mut file = self.files.spool.create(&ready)?;
             *spooled = true;
-            file.write_all_at_once(&ready_to_bytes(txn))?;
+            self.wait_in_spool(txn, &ready)?;
         }
+        let mut lock = self.files.commit.waiter(0);
         let deadline = Deadline::after(LOCK_WAIT);
         let mut pause = FIRST_PAUSE;
         while !deadline.passed() {
@@ -99,11 +101,36 @@ impl Lake {
                     return Ok(Turn::Carried(version));
                 }
             }
-            if let Some(guard) = self.files.commit.try_exclusive(0)? {
+            if let Some(guard) = lock.try_now()? {
                 return Ok(Turn::Lead(Some(guard)));
             }
         }
         Ok(Turn::Lead(None))
+    }
+
+    /// One file a session, linked into the spool for each transaction and written
+    /// over for the next: a file made and removed each time would leave the file
+    /// system a trail of dead inodes to search past.
+    fn wait_in_spool(&mut self, txn: &Transaction, ready: &str) -> Result<()> {
+        let staging = self.staging_or_begin()?;
+        let bytes = ready_to_bytes(txn);
+        if staging.exists(READY)? {
+            lake_store::rewrite(&staging, READY, &bytes)?;
+        } else {
+            staging.create(READY)?.write_all_at_once(&bytes)?;
+        }
+        match staging.link(READY, &self.files.spool, ready)? {
+            Link::Done | Link::Exists => Ok(()),
+        }
+    }
+
+    fn staging_or_begin(&mut self) -> Result<Dir> {
+        loop {
+            match self.staging() {
+                Some(staging) => return Ok(staging.clone()),
+                None => drop(self.begin()?),
+            }
+        }
     }
 
     /// W5-W9, until a version is won or there is nothing to win.
@@ -242,13 +269,7 @@ impl Lake {
     /// Puts the entry under its version's name; false when another is there.
     fn link_entry(&mut self, dir: &Dir, version: Version, bytes: &[u8]) -> Result<bool> {
         let name = layout::entry_name(version);
-        let staging = match self.staging() {
-            Some(staging) => staging.clone(),
-            None => {
-                self.begin()?;
-                return self.link_entry(dir, version, bytes);
-            }
-        };
+        let staging = self.staging_or_begin()?;
         let tmp = format!("{version}-{:08x}.e", random::session()? as u32);
         let mut file = staging.create(&tmp)?;
         let staged = file.write_all_at_once(bytes).and_then(|()| file.sync());

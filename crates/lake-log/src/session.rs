@@ -9,6 +9,7 @@ use lake_core::layout;
 use lake_core::state::State;
 use lake_store::{Dir, Guard, clock, process, random};
 
+use crate::commit::READY;
 use crate::error::Result;
 use crate::lake::Lake;
 
@@ -122,6 +123,7 @@ impl Drop for Lake {
         if let Some(session) = self.session.take()
             && let Ok(staging) = self.files.root.dir(layout::STAGING)
         {
+            let _ = session.staging.unlink(READY);
             let _ = staging.remove_dir(&session.name);
         }
     }

@@ -45,7 +45,35 @@ pub struct Guard {
     byte: u64,
 }
 
+/// Asks for one lock again and again, each time by one call.
+#[derive(Debug)]
+pub struct Waiter {
+    file: LockFile,
+    fd: Option<OwnedFd>,
+    byte: u64,
+}
+
+impl Waiter {
+    /// None when another holds it.
+    pub fn try_now(&mut self) -> Result<Option<Guard>> {
+        let fd = match self.fd.take() {
+            Some(fd) => fd,
+            None => self.file.open(OFlags::RDWR)?,
+        };
+        if self.file.set(&fd, self.byte, libc::F_WRLCK)? {
+            return self.file.guard(fd, self.byte).map(Some);
+        }
+        self.fd = Some(fd);
+        Ok(None)
+    }
+}
+
 impl LockFile {
+    /// For an exclusive lock that is worth waiting for.
+    pub fn waiter(&self, byte: u64) -> Waiter {
+        Waiter { file: self.clone(), fd: None, byte }
+    }
+
     pub fn new(dir: &Dir, name: &str) -> Result<LockFile> {
         let Some(stat) = dir.stat(name)? else {
             return Err(crate::root::not_found("open_lock", &dir.at(name)));
