@@ -85,8 +85,12 @@ fn a_stalled_writer_that_holds_its_locks_commits_when_it_wakes() {
 #[test]
 fn who_slept_through_a_truncation_finds_the_newest_version_without_a_hint() {
     let dir = empty();
-    let mut sleeper = Lake::open(dir.path(), Access::Write).unwrap();
+    let open = || Lake::open(dir.path(), Access::Write).unwrap();
+    let (mut one, mut other) = (open(), open());
+    let known = one.state().version;
     go_on_without_it(dir.path()).unwrap();
-    set_hint(dir.path(), 0).unwrap();
-    assert_eq!(sleeper.refresh().unwrap().version, 1011);
+    for (sleeper, hint) in [(&mut one, 0), (&mut other, known)] {
+        set_hint(dir.path(), hint).unwrap();
+        assert_eq!(sleeper.refresh().unwrap().version, 1011);
+    }
 }

@@ -1,7 +1,7 @@
 //! A snapshot: what is true at one version. It is the fold of the log's entries,
 //! and this is the fold.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::edit::{Action, Cause, Expect, Transaction};
@@ -215,19 +215,24 @@ impl State {
             }
             Action::Add { table, part, segments } => {
                 let live = self.known(*table)?.part(part);
-                for (i, segment) in segments.iter().enumerate() {
-                    let same = |s: &Segment| s.id == segment.id;
-                    if segments[..i].iter().any(same) || live.iter().any(same) {
+                // One segment, the usual commit, is not worth a set of all there are.
+                let one = segments.len() == 1;
+                let mut taken: HashSet<SegmentId> = HashSet::new();
+                if !one {
+                    taken.extend(live.iter().map(|s| s.id));
+                }
+                for segment in segments {
+                    let there = one && live.iter().any(|s| s.id == segment.id);
+                    if there || !taken.insert(segment.id) {
                         return Err(Conflict::SegmentTwice(segment.id));
                     }
                 }
             }
             Action::Remove { table, part, segments } => {
                 let live = self.known(*table)?.part(part);
-                for (i, id) in segments.iter().enumerate() {
-                    if segments[..i].contains(id) || !live.iter().any(|s| s.id == *id) {
-                        return Err(Conflict::SegmentGone(*id));
-                    }
+                let mut left: HashSet<_> = live.iter().map(|s| s.id).collect();
+                if let Some(gone) = segments.iter().find(|id| !left.remove(id)) {
+                    return Err(Conflict::SegmentGone(*gone));
                 }
             }
             Action::Fence { .. } => {}
@@ -309,7 +314,8 @@ impl State {
                 let live = Arc::make_mut(table).part_mut(part);
                 self.changes += segments.len() as u64;
                 self.live -= segments.len() as u64;
-                live.segments.retain(|s| !segments.contains(&s.id));
+                let gone: HashSet<_> = segments.iter().collect();
+                live.segments.retain(|s| !gone.contains(&s.id));
                 live.touch(entry, txn);
             }
             Action::Fence { session } => {

@@ -9,7 +9,7 @@ use lake_core::entry::Entry;
 use lake_core::id::Version;
 use lake_core::producers::Found;
 use lake_core::state::State;
-use lake_store::Root;
+use lake_store::{Root, fault};
 
 use crate::checkpoint::Checkpointed;
 use crate::error::{LogError, Result};
@@ -87,11 +87,12 @@ impl Lake {
         self.helped(before)
     }
 
-    /// Whether there is more than the entries say. Whoever is behind a HEAD that
-    /// is lost asks the slots.
+    /// Whether there is more than the entries say. HEAD may be lost or lag behind a
+    /// truncation; the slots never do.
     fn is_behind(&self) -> Result<bool> {
-        let (head, known) = (self.files.head()?, self.state.version);
-        Ok(head > known || (head < known && self.files.slots()?.boundary > known))
+        let known = self.state.version;
+        let truncated = self.files.slots()?.boundary > known && !fault::mutant("boundary");
+        Ok(truncated || self.files.head()? > known)
     }
 
     fn helped(&mut self, before: Version) -> Result<&Arc<State>> {
