@@ -66,7 +66,7 @@ impl SegmentReader {
                     let fields = builder.parquet_schema().root_schema().get_fields();
                     let wanted = |i: &usize| {
                         let info = fields[*i].get_basic_info();
-                        info.has_id() && ids.iter().any(|id| i64::from(*id) == info.id().into())
+                        info.has_id() && ids.iter().any(|id| i64::from(*id) == i64::from(info.id()))
                     };
                     let roots: Vec<usize> = (0..fields.len()).filter(wanted).collect();
                     ProjectionMask::roots(builder.parquet_schema(), roots)
