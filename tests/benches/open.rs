@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use lake_core::edit::{Action, Cause};
 use lake_core::id::{SegmentId, TableId};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment, SegmentKind};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::sqltype::parse_columns;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Range, Value};
@@ -112,8 +112,9 @@ fn segment(draft: &Draft, n: u32, day: i32) -> Segment {
         hash: 7,
         range: Some(Range::new(at(), at())),
         symbols: None,
+        rank: Rank::default(),
+        masks: Vec::new(),
         added: 0,
-        order: 0,
     }
 }
 

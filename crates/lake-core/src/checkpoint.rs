@@ -17,6 +17,7 @@ const TABLES: u8 = 2;
 const PARTS: u8 = 3;
 const FENCES: u8 = 4;
 const PRODUCERS: u8 = 5;
+const TAGS: u8 = 6;
 
 pub fn to_bytes(state: &State) -> Vec<u8> {
     let mut e = Encoder::default();
@@ -48,6 +49,14 @@ pub fn to_bytes(state: &State) -> Vec<u8> {
     });
     e.u8(PRODUCERS);
     e.framed(|e| state.producers.encode(e));
+    e.u8(TAGS);
+    e.framed(|e| {
+        e.len(state.tags.len());
+        for (name, version) in &*state.tags {
+            e.text(name);
+            e.num(*version);
+        }
+    });
     Framed::Checkpoint.seal(&e.0)
 }
 
@@ -59,10 +68,10 @@ fn put_parts(e: &mut Encoder, table: &Table) {
         e.num(live.touched.version);
         e.int(live.touched.at_us);
         e.option(live.touched.producer.as_ref(), |e, p| e.text(p));
+        e.num(live.cut);
         e.list(&live.segments, |e, s| {
             s.encode(e);
             e.num(s.added);
-            e.num(s.order);
         });
     }
 }
@@ -75,7 +84,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<State, BadFile> {
 fn decode(body: &[u8]) -> Decoded<State> {
     let mut d = Decoder::new(body);
     let mut state = State::empty("");
-    let mut seen = [false; 6];
+    let mut seen = [false; 7];
     while !d.is_empty() {
         let tag = d.u8()?;
         let mut s = d.framed()?;
@@ -107,12 +116,16 @@ fn decode(body: &[u8]) -> Decoded<State> {
                 state.fences = Arc::new(fences.into_iter().collect());
             }
             PRODUCERS => state.producers = Arc::new(Producers::decode(&mut s)?),
+            TAGS => {
+                let tags = s.list(|d| Ok((d.text()?.to_owned(), d.num()?)))?;
+                state.tags = Arc::new(tags.into_iter().collect());
+            }
             code => return Err(Malformed::Newer { what: "section", code: code.into() }),
         }
         s.finish()?;
         seen[usize::from(tag)] = true;
     }
-    if !(seen[1] && seen[2] && seen[4] && seen[5]) {
+    if !(seen[1] && seen[2] && seen[4] && seen[5] && seen[6]) {
         return d.broken("a section is missing");
     }
     state.live = state.tables().map(|t| t.segment_count() as u64).sum();
@@ -126,12 +139,13 @@ fn get_parts(d: &mut Decoder<'_>) -> Decoded<BTreeMap<Part, Arc<PartState>>> {
         let part = Part::decode(d)?;
         let (version, at_us) = (d.num()?, d.int()?);
         let producer = d.option(|d| d.text())?.map(|name| shared(&mut producers, name));
+        let cut = d.num()?;
         let segments = d.list(|d| {
             let segment = Segment::decode(d)?;
-            Ok(Segment { added: d.num()?, order: d.num32()?, ..segment })
+            Ok(Segment { added: d.num()?, ..segment })
         })?;
         let touched = Touch { version, at_us, producer };
-        Ok((part, Arc::new(PartState { segments, touched })))
+        Ok((part, Arc::new(PartState { segments, touched, cut })))
     })?;
     Ok(parts.into_iter().collect())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::{Decoded, Decoder, Encoder, Malformed};
 use crate::id::{SegmentId, TableId, TxnId, Version};
+use crate::mask::{Owners, Stretch};
 use crate::schema::{Schema, TableDef};
 use crate::segment::{Part, Segment, get_id, get_txn, put_id, put_txn};
 use crate::value::Range;
@@ -74,6 +75,18 @@ pub enum Action {
     Floor {
         version: Version,
     },
+    /// The rows of these partitions (None: of all) in this stretch of the first range
+    /// column are gone, as far as they were committed before.
+    Hide {
+        table: TableId,
+        owners: Option<Owners>,
+        stretch: Stretch,
+    },
+    /// A name for a version, which then stays; None takes the name away.
+    Tag {
+        name: String,
+        version: Option<Version>,
+    },
 }
 
 /// What the transaction was based on; checked at the version it wins.
@@ -81,8 +94,11 @@ pub enum Action {
 pub enum Expect {
     /// The table's newest schema is still this one.
     Schema { table: TableId, version: u32 },
-    /// Nothing was added to this partition after `since` whose keys overlap.
+    /// Nothing was added to this partition after `since` whose keys overlap, and no
+    /// row was taken away.
     Untouched { table: TableId, part: Part, since: Version, range: Option<Range> },
+    /// No row was taken away from this partition after `since`.
+    Uncut { table: TableId, part: Part, since: Version },
 }
 
 /// The counts of one table's part of a commit.
@@ -157,6 +173,8 @@ impl Action {
             Action::Remove { .. } => 4,
             Action::Fence { .. } => 5,
             Action::Floor { .. } => 6,
+            Action::Hide { .. } => 7,
+            Action::Tag { .. } => 8,
         };
         e.u8(code);
         e.framed(|e| match self {
@@ -177,6 +195,15 @@ impl Action {
             }
             Action::Fence { session } => e.fixed64(*session),
             Action::Floor { version } => e.num(*version),
+            Action::Hide { table, owners, stretch } => {
+                e.num(table.0);
+                e.option(owners.as_ref(), |e, owners| owners.encode(e));
+                stretch.encode(e);
+            }
+            Action::Tag { name, version } => {
+                e.text(name);
+                e.option(*version, |e, v| e.num(v));
+            }
         });
     }
 
@@ -199,6 +226,12 @@ impl Action {
             }
             5 => Action::Fence { session: d.fixed64()? },
             6 => Action::Floor { version: d.num()? },
+            7 => Action::Hide {
+                table: TableId(d.num32()?),
+                owners: d.option(Owners::decode)?,
+                stretch: Stretch::decode(&mut d)?,
+            },
+            8 => Action::Tag { name: d.text()?.to_owned(), version: d.option(|d| d.num())? },
             code => return Err(Malformed::Newer { what: "action", code: code.into() }),
         };
         d.finish()?;
@@ -221,6 +254,12 @@ impl Expect {
                 e.num(*since);
                 e.option(range.as_ref(), |e, r| r.encode(e));
             }
+            Expect::Uncut { table, part, since } => {
+                e.u8(3);
+                e.num(table.0);
+                part.encode(e);
+                e.num(*since);
+            }
         }
     }
 
@@ -232,6 +271,11 @@ impl Expect {
                 part: Part::decode(d)?,
                 since: d.num()?,
                 range: d.option(Range::decode)?,
+            },
+            3 => Expect::Uncut {
+                table: TableId(d.num32()?),
+                part: Part::decode(d)?,
+                since: d.num()?,
             },
             code => return Err(Malformed::Newer { what: "expectation", code: code.into() }),
         })
@@ -278,18 +322,23 @@ impl Transaction {
         })
     }
 
-    /// The partitions it adds to or removes from.
-    pub fn touched(&self) -> impl Iterator<Item = (TableId, &Part)> {
-        self.actions.iter().filter_map(|action| match action {
-            Action::Add { table, part, .. } | Action::Remove { table, part, .. } => {
-                Some((*table, part))
+    /// Whether it adds rows to a partition, or takes some away.
+    pub fn touches(&self, table: TableId, part: &Part) -> bool {
+        self.actions.iter().any(|action| match action {
+            Action::Add { table: t, part: p, .. } | Action::Remove { table: t, part: p, .. } => {
+                *t == table && p == part
             }
-            _ => None,
+            Action::Hide { table: t, owners: None, .. } => *t == table,
+            Action::Hide { table: t, owners: Some(owners), .. } => {
+                *t == table && !matches!(part, Part::Of(own) if !owners.contains(own))
+            }
+            _ => false,
         })
     }
 
-    /// Whether it only adds segments, so that it can share an entry with others.
-    pub fn only_adds(&self) -> bool {
-        self.actions.iter().all(|a| matches!(a, Action::Add { .. }))
+    /// Whether it follows from any state that has its tables, so that it can share
+    /// an entry with others of its kind.
+    pub fn is_unconditional(&self) -> bool {
+        self.actions.iter().all(|a| matches!(a, Action::Add { .. } | Action::Hide { .. }))
     }
 }

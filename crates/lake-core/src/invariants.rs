@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::edit::Action;
+use crate::mask::Stretch;
 use crate::segment::{Part, Segment};
 use crate::state::{State, Table};
 use crate::types::Type;
@@ -20,12 +21,13 @@ struct Frame<'a> {
 type TableRule = fn(&Frame<'_>, &Part, &Segment) -> bool;
 
 /// Rules of one segment in its table.
-const SEGMENT_RULES: [(Rule, TableRule); 5] = [
+const SEGMENT_RULES: [(Rule, TableRule); 6] = [
     ("I1: a segment is of a schema the table has had", i1_schema_is_known),
     ("I2: a segment's partition has a value for each partition column", i2_partition_fits),
     ("I3: a segment has rows", i3_has_rows),
     ("I4: a range's ends are keys of the table, and in order", i4_range_fits),
     ("I5: a packed segment, and no other, says its symbols", i5_packed_says_symbols),
+    ("I14: a mask's stretch is of the first range column", i14_masks_fit),
 ];
 
 impl<'a> Frame<'a> {
@@ -85,6 +87,17 @@ fn i5_packed_says_symbols(_: &Frame<'_>, part: &Part, segment: &Segment) -> bool
     (*part == Part::Packed) == segment.symbols.is_some()
 }
 
+fn i14_masks_fit(frame: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
+    segment.masks.iter().all(|mask| {
+        stretch_fits(frame, &mask.stretch) && (mask.owners.is_none() || *part == Part::Packed)
+    })
+}
+
+/// A column that was widened since still has stretches of its older type.
+fn stretch_fits(frame: &Frame<'_>, stretch: &Stretch) -> bool {
+    stretch.is_whole() || !frame.range.is_empty()
+}
+
 /// What an action would break.
 pub fn check_action(state: &State, action: &Action) -> Result<(), Rule> {
     match action {
@@ -98,6 +111,13 @@ pub fn check_action(state: &State, action: &Action) -> Result<(), Rule> {
             Err("I7: a table begins with one schema, version 1")
         }
         Action::CreateTable(def) => i6_fields_are_apart(&def.schema().fields),
+        Action::Hide { table, stretch, .. } => {
+            let Some(table) = state.table_by_id(*table) else { return Ok(()) };
+            match stretch_fits(&Frame::new(table), stretch) {
+                true => Ok(()),
+                false => Err("I14: a mask's stretch is of the first range column"),
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -112,11 +132,23 @@ pub fn check_actions(actions: &[Action]) -> Result<(), Rule> {
             Action::SetSchema { table, .. } => seen.insert((table.0, None)),
             Action::Add { table, part, .. } => seen.insert((table.0, Some((true, part)))),
             Action::Remove { table, part, .. } => seen.insert((table.0, Some((false, part)))),
-            Action::Fence { .. } | Action::Floor { .. } => true,
+            _ => true,
         });
-    match apart {
-        true => Ok(()),
-        false => Err("I11: a transaction changes a table's schema or a partition once"),
+    if !apart {
+        return Err("I11: a transaction changes a table's schema or a partition once");
+    }
+    i12_hides_first(actions)
+}
+
+/// Hiding is checked against nothing and changes what is live, so that nothing else
+/// that depends on it may be done before it, nor removals beside it.
+fn i12_hides_first(actions: &[Action]) -> Result<(), Rule> {
+    let last = actions.iter().rposition(|a| matches!(a, Action::Hide { .. }));
+    let Some(last) = last else { return Ok(()) };
+    let removes = actions.iter().any(|a| matches!(a, Action::Remove { .. }));
+    match removes || actions[..last].iter().any(|a| !matches!(a, Action::Hide { .. })) {
+        true => Err("I12: a transaction hides rows first, and removes no segments then"),
+        false => Ok(()),
     }
 }
 
@@ -142,18 +174,19 @@ pub fn check_state(state: &State) -> Result<(), Rule> {
             let mut before = None;
             for segment in &live.segments {
                 frame.check(part, segment)?;
-                let place = (segment.added, segment.order);
-                if segment.added > state.version || before.is_some_and(|b| b >= place) {
-                    return Err(
-                        "I9: segments lie in the order they were added, none in the future",
-                    );
+                let (rank, added) = (segment.rank, segment.added);
+                if added > state.version || rank.version > added || before > Some(rank) {
+                    return Err("I9: segments lie in the order of ranks, none in the future");
                 }
-                before = Some(place);
+                before = Some(rank);
             }
         }
     }
     if state.floor > state.version {
         return Err("I10: the floor is a version there is");
+    }
+    if state.tags.values().any(|v| *v < state.floor || *v > state.version) {
+        return Err("I13: a tag names a version that can be opened");
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ pub mod invariants;
 pub mod kind;
 pub mod lakefile;
 pub mod layout;
+pub mod mask;
 pub mod producers;
 pub mod schema;
 pub mod segment;

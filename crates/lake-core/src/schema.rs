@@ -22,6 +22,15 @@ pub struct Field {
     pub name: String,
     pub ty: Type,
     pub not_null: bool,
+    /// The value, as text, of rows that are older than the column.
+    pub default: Option<String>,
+}
+
+/// A rule that every row keeps: its condition is not false.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub name: String,
+    pub condition: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +38,7 @@ pub struct Schema {
     /// 1 for the schema a table is created with.
     pub version: u32,
     pub fields: Vec<Field>,
+    pub checks: Vec<Check>,
 }
 
 /// What a table is: everything about it that is not its rows.
@@ -67,6 +77,11 @@ impl Schema {
             e.text(&f.name);
             e.flag(f.not_null);
             f.ty.encode(e);
+            e.option(f.default.as_ref(), |e, text| e.text(text));
+        });
+        e.list(&self.checks, |e, c| {
+            e.text(&c.name);
+            e.text(&c.condition);
         });
     }
 
@@ -74,9 +89,12 @@ impl Schema {
         let version = d.num32()?;
         let fields = d.list(|d| {
             let (id, name, not_null) = (d.num32()?, d.text()?.to_owned(), d.flag()?);
-            Ok(Field { id, name, not_null, ty: Type::decode(d)? })
+            let (ty, default) = (Type::decode(d)?, d.option(|d| Ok(d.text()?.to_owned()))?);
+            Ok(Field { id, name, ty, not_null, default })
         })?;
-        Ok(Schema { version, fields })
+        let checks =
+            d.list(|d| Ok(Check { name: d.text()?.to_owned(), condition: d.text()?.to_owned() }))?;
+        Ok(Schema { version, fields, checks })
     }
 }
 
@@ -126,9 +144,10 @@ impl TableDef {
                 name: c.name.clone(),
                 ty: c.ty.clone(),
                 not_null: c.not_null || partition_by.contains(&id) || key.contains(&id),
+                default: None,
             })
             .collect();
-        let schemas = vec![Schema { version: 1, fields }];
+        let schemas = vec![Schema { version: 1, fields, checks: Vec::new() }];
         Ok(TableDef { id: TableId(0), name: name.into(), partition_by, key, order_by, schemas })
     }
 

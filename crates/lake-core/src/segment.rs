@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::codec::{Decoded, Decoder, Encoder, Malformed};
 use crate::id::{SegmentId, TxnId, Version};
+use crate::mask::Mask;
 use crate::symbol::Symbol;
 use crate::value::Range;
 
@@ -32,6 +33,15 @@ pub struct SymbolSpan {
     pub count: u32,
 }
 
+/// A segment's place among those that may hold the same key: the later wins. It is
+/// the commit that brought the rows, and their place in it; a file that compaction
+/// or a delete wrote has the place of the newest rows in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank {
+    pub version: Version,
+    pub order: u32,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     pub id: SegmentId,
@@ -44,9 +54,12 @@ pub struct Segment {
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
     pub symbols: Option<Box<SymbolSpan>>,
-    /// The version that added it, and its place in that version: the later wins a key.
+    /// The default stands for the commit that adds it.
+    pub rank: Rank,
+    /// What of its rows is gone.
+    pub masks: Vec<Mask>,
+    /// The version that added it; set by the fold.
     pub added: Version,
-    pub order: u32,
 }
 
 impl SegmentKind {
@@ -95,11 +108,11 @@ pub(crate) fn get_id(d: &mut Decoder<'_>) -> Decoded<SegmentId> {
     Ok(SegmentId { txn: get_txn(d)?, n: d.num32()? })
 }
 
-fn put_symbols(e: &mut Encoder, symbols: &[Symbol]) {
+pub(crate) fn put_symbols(e: &mut Encoder, symbols: &[Symbol]) {
     e.list(symbols, |e, s| e.text(s.as_str()));
 }
 
-fn get_symbols(d: &mut Decoder<'_>) -> Decoded<Vec<Symbol>> {
+pub(crate) fn get_symbols(d: &mut Decoder<'_>) -> Decoded<Vec<Symbol>> {
     d.list(|d| match Symbol::new(d.text()?) {
         Ok(symbol) => Ok(symbol),
         Err(_) => d.broken("text that cannot be a symbol"),
@@ -135,7 +148,7 @@ impl Segment {
         }
     }
 
-    /// Without `added` and `order`, which the entry around it says.
+    /// Without `added`, which the entry around it says.
     pub(crate) fn encode(&self, e: &mut Encoder) {
         put_id(e, &self.id);
         e.u8(match self.kind {
@@ -152,6 +165,11 @@ impl Segment {
             put_symbols(e, &span.last);
             e.num(span.count);
         });
+        e.option((self.rank != Rank::default()).then_some(self.rank), |e, rank| {
+            e.num(rank.version);
+            e.num(rank.order);
+        });
+        e.list(&self.masks, |e, mask| mask.encode(e));
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Segment> {
@@ -168,7 +186,19 @@ impl Segment {
             let (first, last) = (get_symbols(d)?, get_symbols(d)?);
             Ok(Box::new(SymbolSpan { first, last, count: d.num32()? }))
         })?;
-        let (added, order) = (0, 0);
-        Ok(Segment { id, kind, schema_version, rows, bytes, hash, range, symbols, added, order })
+        let rank = d.option(|d| Ok(Rank { version: d.num()?, order: d.num32()? }))?;
+        Ok(Segment {
+            id,
+            kind,
+            schema_version,
+            rows,
+            bytes,
+            hash,
+            range,
+            symbols,
+            rank: rank.unwrap_or_default(),
+            masks: d.list(Mask::decode)?,
+            added: 0,
+        })
     }
 }

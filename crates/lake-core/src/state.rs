@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::edit::{Action, Cause, Expect, Transaction};
 use crate::entry::Entry;
 use crate::id::{SegmentId, TableId, TxnId, Version};
+use crate::mask::{self, Effect, Mask, Owners, Stretch};
 use crate::producers::Producers;
 use crate::schema::{Schema, TableDef};
-use crate::segment::{Part, Segment};
+use crate::segment::{Part, Rank, Segment};
 use crate::value::Range;
 
 /// How many transactions' ids are remembered for the look-up of one's own.
@@ -28,6 +29,8 @@ pub struct PartState {
     /// In the order in which they win a key: the last one most.
     pub segments: Vec<Segment>,
     pub touched: Touch,
+    /// When rows were last taken away, by other means than compaction.
+    pub cut: Version,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ pub struct State {
     /// Live segments of all tables.
     pub(crate) live: u64,
     pub producers: Arc<Producers>,
+    pub tags: Arc<BTreeMap<String, Version>>,
     pub(crate) tables: BTreeMap<TableId, Arc<Table>>,
     pub(crate) fences: Arc<BTreeMap<u64, Version>>,
     recent: Arc<VecDeque<(Version, TxnId)>>,
@@ -81,6 +85,12 @@ pub enum Conflict {
     Touched { table: String, part: Part },
     #[error("the floor is at version {0} already")]
     FloorBack(Version),
+    #[error("version {0} cannot be opened, so it cannot be tagged")]
+    NoVersion(Version),
+    #[error("there is no tag {0}")]
+    NoTag(String),
+    #[error("version {version} is tagged {name}")]
+    Tagged { name: String, version: Version },
     #[error("it breaks rule {0}")]
     Rule(&'static str),
 }
@@ -108,6 +118,7 @@ impl State {
             changes: 0,
             live: 0,
             producers: Arc::default(),
+            tags: Arc::default(),
             tables: BTreeMap::new(),
             fences: Arc::default(),
             recent: Arc::default(),
@@ -188,7 +199,15 @@ impl State {
             }
             Expect::Untouched { table, part, since, range } => {
                 let table = self.known(*table)?;
-                if table.part(part).iter().any(|s| s.added > *since && meets(s, range.as_ref())) {
+                let added = |s: &Segment| s.added > *since && meets(s, range.as_ref());
+                if table.cut(part) > *since || table.part(part).iter().any(added) {
+                    let table = table.def.name.clone();
+                    return Err(Conflict::Touched { table, part: part.clone() });
+                }
+            }
+            Expect::Uncut { table, part, since } => {
+                let table = self.known(*table)?;
+                if table.cut(part) > *since {
                     let table = table.def.name.clone();
                     return Err(Conflict::Touched { table, part: part.clone() });
                 }
@@ -222,6 +241,9 @@ impl State {
                     taken.extend(live.iter().map(|s| s.id));
                 }
                 for segment in segments {
+                    if segment.rank.version > self.version {
+                        return Err(Conflict::Rule("I9: no segment's rank lies in the future"));
+                    }
                     let there = one && live.iter().any(|s| s.id == segment.id);
                     if there || !taken.insert(segment.id) {
                         return Err(Conflict::SegmentTwice(segment.id));
@@ -239,6 +261,22 @@ impl State {
             Action::Floor { version } => {
                 if *version < self.floor || *version > self.version + 1 {
                     return Err(Conflict::FloorBack(self.floor));
+                }
+                if let Some((name, tagged)) = self.tags.iter().find(|(_, v)| *v < version) {
+                    return Err(Conflict::Tagged { name: name.clone(), version: *tagged });
+                }
+            }
+            Action::Hide { table, .. } => {
+                self.known(*table)?;
+            }
+            Action::Tag { version: Some(version), .. } => {
+                if *version < self.floor || *version > self.version {
+                    return Err(Conflict::NoVersion(*version));
+                }
+            }
+            Action::Tag { name, version: None } => {
+                if !self.tags.contains_key(name) {
+                    return Err(Conflict::NoTag(name.clone()));
                 }
             }
         }
@@ -303,9 +341,12 @@ impl State {
                 self.changes += segments.len() as u64;
                 self.live += segments.len() as u64;
                 for segment in segments {
-                    let added = Segment { added: entry.version, order: *order, ..segment.clone() };
-                    live.segments.push(added);
+                    let mut segment = Segment { added: entry.version, ..segment.clone() };
+                    if segment.rank == Rank::default() {
+                        segment.rank = Rank { version: entry.version, order: *order };
+                    }
                     *order += 1;
+                    live.insert(segment);
                 }
                 live.touch(entry, txn);
             }
@@ -317,6 +358,22 @@ impl State {
                 let gone: HashSet<_> = segments.iter().collect();
                 live.segments.retain(|s| !gone.contains(&s.id));
                 live.touch(entry, txn);
+                if txn.cause != Cause::Compact {
+                    live.cut = entry.version;
+                }
+            }
+            Action::Hide { table, owners, stretch } => {
+                let Some(table) = self.tables.get_mut(table) else { return };
+                let gone = hide(Arc::make_mut(table), entry, txn, owners.as_ref(), stretch);
+                self.changes += gone;
+                self.live -= gone;
+            }
+            Action::Tag { name, version } => {
+                let tags = Arc::make_mut(&mut self.tags);
+                match version {
+                    Some(version) => tags.insert(name.clone(), *version),
+                    None => tags.remove(name),
+                };
             }
             Action::Fence { session } => {
                 Arc::make_mut(&mut self.fences).insert(*session, entry.version);
@@ -333,7 +390,62 @@ fn meets(segment: &Segment, range: Option<&Range>) -> bool {
     }
 }
 
+/// Takes rows away: whole segments where it can, by masks where it must. Returns how
+/// many segments are gone.
+fn hide(
+    table: &mut Table,
+    entry: &Entry,
+    txn: &Transaction,
+    owners: Option<&Owners>,
+    stretch: &Stretch,
+) -> u64 {
+    let mut gone = 0;
+    let parts: Vec<Part> = match owners {
+        Some(owners) => owners.iter().map(|s| Part::Of(s.to_vec())).chain([Part::Packed]).collect(),
+        None => table.parts.keys().cloned().collect(),
+    };
+    for part in parts {
+        let Some(live) = table.parts.get(&part) else { continue };
+        let effect = |s: &Segment| match owners.is_none_or(|owners| owners.meet(&part, s)) {
+            true => stretch.effect_on(s),
+            false => Effect::Nothing,
+        };
+        if live.segments.iter().all(|s| effect(s) == Effect::Nothing) {
+            continue;
+        }
+        // One symbol's rows are never all of a pack.
+        let shared = part == Part::Packed && owners.is_some();
+        let live = table.part_mut(&part);
+        live.segments.retain_mut(|segment| match effect(segment) {
+            Effect::Nothing => true,
+            Effect::All if !shared => {
+                gone += 1;
+                false
+            }
+            _ => {
+                let owners = owners.filter(|_| shared).cloned();
+                mask::add(&mut segment.masks, Mask { owners, stretch: stretch.clone() });
+                true
+            }
+        });
+        live.touch(entry, txn);
+        live.cut = entry.version;
+    }
+    gone
+}
+
 impl PartState {
+    /// In its place by rank.
+    fn insert(&mut self, segment: Segment) {
+        let after = match self.segments.last() {
+            Some(last) if last.rank > segment.rank => {
+                self.segments.partition_point(|s| s.rank <= segment.rank)
+            }
+            _ => self.segments.len(),
+        };
+        self.segments.insert(after, segment);
+    }
+
     fn touch(&mut self, entry: &Entry, txn: &Transaction) {
         if !matches!(txn.cause, Cause::Compact) {
             let producer = txn.producer.as_ref().map(|p| p.producer.clone());
@@ -346,6 +458,11 @@ impl Table {
     /// The live segments of a partition, the one that wins a key last.
     pub fn part(&self, part: &Part) -> &[Segment] {
         self.parts.get(part).map_or(&[], |p| &p.segments)
+    }
+
+    /// When rows were last taken away from a partition.
+    pub fn cut(&self, part: &Part) -> Version {
+        self.parts.get(part).map_or(0, |p| p.cut)
     }
 
     fn part_mut(&mut self, part: &Part) -> &mut PartState {

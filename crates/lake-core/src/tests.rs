@@ -12,8 +12,9 @@ use crate::entry::{Entry, ready_from_bytes, ready_to_bytes};
 use crate::frame::Framed;
 use crate::id::{SegmentId, TableId, TxnId};
 use crate::invariants::check_state;
-use crate::schema::{Schema, TableDef};
-use crate::segment::{Part, Segment, SegmentKind, SymbolSpan};
+use crate::mask::{Owners, Stretch};
+use crate::schema::{Check, TableDef};
+use crate::segment::{Part, Rank, Segment, SegmentKind, SymbolSpan};
 use crate::sqltype::parse_columns;
 use crate::state::State;
 use crate::symbol::Symbol;
@@ -27,6 +28,10 @@ enum Step {
     Widen,
     Fence(u64),
     Floor,
+    Hide { symbol: Option<u8>, days: (i32, i32) },
+    Tag,
+    Untag,
+    Rewrite { symbol: u8 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
@@ -40,6 +45,13 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
         1 => Just(Step::Widen),
         1 => (0..1u64 << 62).prop_map(Step::Fence),
         1 => Just(Step::Floor),
+        2 => (prop::option::of(0..4u8), any::<(i16, u8)>()).prop_map(|(symbol, (day, span))| {
+            let day = i32::from(day);
+            Step::Hide { symbol, days: (day, day + 100 * i32::from(span)) }
+        }),
+        1 => Just(Step::Tag),
+        1 => Just(Step::Untag),
+        1 => (0..4u8).prop_map(|symbol| Step::Rewrite { symbol }),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..4), 1..20)
 }
@@ -59,8 +71,9 @@ fn segment(txn: TxnId, n: u32, days: (i32, i32)) -> Segment {
         hash: 0xfedc_ba98_7654_3210 ^ u64::from(n),
         range: Some(Range::new(key(days.0), key(days.1))),
         symbols: None,
+        rank: Rank::default(),
+        masks: Vec::new(),
         added: 0,
-        order: 0,
     }
 }
 
@@ -99,15 +112,28 @@ fn action(state: &State, txn: TxnId, n: &mut u32, step: &Step) -> Option<Action>
             Action::Remove { table, part, segments }
         }
         Step::Widen => {
-            let mut fields = def.schema().fields.clone();
-            fields[2].name += "x";
-            Action::SetSchema {
-                table,
-                schema: Schema { version: def.schema().version + 1, fields },
-            }
+            let mut schema = def.schema().clone();
+            schema.version += 1;
+            schema.fields[2].name += "x";
+            schema.fields[2].default = Some("1.50".into());
+            schema.checks.push(Check { name: "c".into(), condition: "x > 0".into() });
+            Action::SetSchema { table, schema }
         }
         Step::Fence(session) => Action::Fence { session: *session },
         Step::Floor => Action::Floor { version: state.version },
+        Step::Hide { symbol: s, days } => Action::Hide {
+            table,
+            owners: s.map(|s| Owners::new(vec![vec![symbol(s)]])),
+            stretch: Stretch { from: Some(Value::Date(days.0)), to: Some(Value::Date(days.1)) },
+        },
+        Step::Tag => Action::Tag { name: "eod".into(), version: Some(state.version) },
+        Step::Untag => Action::Tag { name: "eod".into(), version: None },
+        Step::Rewrite { symbol: s } => {
+            // As compaction adds a base: below what was committed since.
+            let rank = Rank { version: state.version / 2, order: 0 };
+            let segments = vec![Segment { rank, ..segment(txn, next(), (0, 9)) }];
+            Action::Add { table, part: Part::Of(vec![symbol(*s)]), segments }
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use lake_core::edit::{Action, Cause, Transaction};
 use lake_core::entry::Entry;
 use lake_core::id::{SegmentId, TableId, TxnId};
 use lake_core::schema::{Schema, TableDef};
-use lake_core::segment::{Part, Segment, SegmentKind, SymbolSpan};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind, SymbolSpan};
 use lake_core::sqltype::parse_columns;
 use lake_core::state::State;
 use lake_core::symbol::Symbol;
@@ -132,8 +132,9 @@ impl Lake {
             hash: 0,
             range,
             symbols: symbols.map(Into::into),
+            rank: Rank::default(),
+            masks: Vec::new(),
             added: 0,
-            order: 0,
         };
         let (path, table) = (live.path(&part, &segment), live.def.id);
         self.apply(vec![Action::Add { table, part, segments: vec![segment] }]);

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 
-use lake_core::segment::{Part, Segment};
+use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Range, Value};
@@ -33,8 +33,8 @@ pub(crate) struct Split<'a> {
 
 impl<'a> Live<'a> {
     /// The later wins a key.
-    pub(crate) fn rank(&self) -> (u64, u32) {
-        (self.segment.added, self.segment.order)
+    pub(crate) fn rank(&self) -> Rank {
+        self.segment.rank
     }
 
     fn range(&self) -> Option<&'a Range> {

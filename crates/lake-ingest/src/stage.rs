@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use lake_core::edit::Transaction;
 use lake_core::id::SegmentId;
 use lake_core::layout;
-use lake_core::segment::{Part, Segment, SegmentKind};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::state::Table;
 use lake_log::Draft;
 use lake_segment::{Format, Profile, Provenance, Written};
@@ -91,8 +91,9 @@ impl Files {
             hash: written.hash,
             range: written.range,
             symbols: None,
+            rank: Rank::default(),
+            masks: Vec::new(),
             added: 0,
-            order: 0,
         })
     }
 

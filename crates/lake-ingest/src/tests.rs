@@ -57,7 +57,7 @@ impl Bench {
     fn segments(&mut self) -> Vec<Vec<(String, i32, f64)>> {
         let table = self.table();
         let mut segments: Vec<_> = table.segments().collect();
-        segments.sort_by_key(|(_, s)| (s.added, s.order));
+        segments.sort_by_key(|(_, s)| s.rank);
         let root = self.writer.lake().root();
         let read = |(part, segment)| {
             let path = table.path(part, segment);

@@ -85,7 +85,7 @@ impl Lake {
             return Ok(Turn::Lead(Some(guard)));
         }
         let ready = ready_name(txn);
-        if txn.only_adds() {
+        if txn.is_unconditional() {
             *spooled = true;
             self.wait_in_spool(txn, &ready)?;
         }
@@ -95,7 +95,7 @@ impl Lake {
         while !deadline.passed() {
             clock::pause(pause / 2 + random::jitter(pause / 2));
             pause = (pause * 2).min(LONGEST_PAUSE);
-            if txn.only_adds() && !self.files.spool.exists(&ready)? {
+            if txn.is_unconditional() && !self.files.spool.exists(&ready)? {
                 self.refresh()?;
                 if let Some(version) = self.find_own(txn)? {
                     return Ok(Turn::Carried(version));

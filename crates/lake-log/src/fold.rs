@@ -15,7 +15,7 @@ impl Lake {
     /// Adds to `batch` what can share its entry. Only under the commit lock: a
     /// transaction's owner who has the lock may then conclude from the log alone.
     pub(crate) fn fold_others(&mut self, batch: &mut Vec<Arc<Transaction>>) -> Result<()> {
-        if !batch.iter().all(|t| t.only_adds()) {
+        if !batch.iter().all(|t| t.is_unconditional()) {
             return Ok(());
         }
         for file in self.files.spool.list()? {
@@ -50,12 +50,13 @@ impl Lake {
 fn can_share(batch: &[Arc<Transaction>], txn: &Transaction) -> bool {
     let own_segments = txn.actions.iter().all(|action| match action {
         Action::Add { segments, .. } => segments.iter().all(|s| s.id.txn == txn.id),
+        Action::Hide { .. } => true,
         _ => false,
     });
     let same_seq = txn.producer.is_some() && batch.iter().any(|t| t.producer == txn.producer);
     let touched = txn.expects.iter().any(|expect| match expect {
-        Expect::Untouched { table, part, .. } => {
-            batch.iter().any(|t| t.touched().any(|at| at == (*table, part)))
+        Expect::Untouched { table, part, .. } | Expect::Uncut { table, part, .. } => {
+            batch.iter().any(|t| t.touches(*table, part))
         }
         Expect::Schema { .. } => false,
     });

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use lake_core::edit::{Action, Cause};
 use lake_core::id::{SegmentId, TableId};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment, SegmentKind};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::sqltype::parse_columns;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Range, Value};
@@ -49,8 +49,9 @@ fn lake() -> TempDir {
             hash: 0,
             range: Some(Range::new(vec![Value::Int(min)], vec![Value::Int(max)])),
             symbols: None,
+            rank: Rank::default(),
+            masks: Vec::new(),
             added: 0,
-            order: 0,
         };
         let add = |symbol: &str, segment| {
             let part = Part::Of(vec![Symbol::new(symbol).unwrap()]);

@@ -6,7 +6,7 @@ use arrow::array::*;
 use arrow::datatypes::{DataType, Float64Type, Int32Type};
 use lake_core::id::{SegmentId, TxnId};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Segment, SegmentKind};
+use lake_core::segment::{Rank, Segment, SegmentKind};
 use lake_core::sqltype::parse_columns;
 use lake_core::value::{Range, Value};
 use lake_store::Root;
@@ -61,8 +61,9 @@ impl Disk {
             hash: written.hash,
             range: written.range.clone(),
             symbols: None,
+            rank: Rank { version: 1, order: 0 },
+            masks: Vec::new(),
             added: 1,
-            order: 0,
         };
         Disk { _dir: dir, root, segment }
     }

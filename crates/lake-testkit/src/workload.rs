@@ -9,7 +9,7 @@ use lake_core::frame::hash;
 use lake_core::id::{SegmentId, TableId};
 use lake_core::layout;
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment, SegmentKind};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::sqltype::parse_columns;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Range, Value};
@@ -131,7 +131,8 @@ fn segment(id: SegmentId, day: u64) -> Segment {
         hash: hash(&bytes),
         range: Some(Range::new(day.clone(), day)),
         symbols: None,
+        rank: Rank::default(),
+        masks: Vec::new(),
         added: 0,
-        order: 0,
     }
 }

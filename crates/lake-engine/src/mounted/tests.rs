@@ -87,9 +87,10 @@ fn columns_are_those_of_the_newest_schema() {
         schema.fields[2].name = "wide".into();
         schema.fields[2].ty = Type::Int64;
         schema.fields.remove(3);
-        schema
-            .fields
-            .insert(0, Field { id: 9, name: "b".into(), ty: Type::Varchar, not_null: false });
+        schema.fields.insert(
+            0,
+            Field { id: 9, name: "b".into(), ty: Type::Varchar, not_null: false, default: None },
+        );
     });
     let newer = "SELECT 'text' b, 'X' symbol, 2::INT d, 5000000000::BIGINT wide";
     lake.add("t", of("X"), ints(2, 2), None, newer);

@@ -77,7 +77,13 @@ fn add_column(bench: &Bench) {
     let draft = lake.begin().unwrap();
     let table = draft.state.table("bars").unwrap();
     let mut fields = table.schema().fields.clone();
-    fields.push(Field { id: 4, name: "extra".into(), ty: Type::Int64, not_null: false });
+    fields.push(Field {
+        id: 4,
+        name: "extra".into(),
+        ty: Type::Int64,
+        not_null: false,
+        default: None,
+    });
     let mut txn = draft.transaction(Cause::Alter);
     let schema = Schema { version: 2, fields };
     txn.actions.push(Action::SetSchema { table: table.def.id, schema });

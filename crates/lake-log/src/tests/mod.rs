@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lake_core::edit::{Action, Cause, Expect, ProducerSeq, Receipt, Transaction};
 use lake_core::id::{SegmentId, TableId};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment, SegmentKind};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::sqltype::parse_columns;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Range, Value};
@@ -46,8 +46,9 @@ pub(crate) fn segment(draft: &Draft, n: u32, days: std::ops::RangeInclusive<i64>
         hash: 7,
         range: Some(Range::new(vec![Value::Int(*days.start())], vec![Value::Int(*days.end())])),
         symbols: None,
+        rank: Rank::default(),
+        masks: Vec::new(),
         added: 0,
-        order: 0,
     }
 }
 

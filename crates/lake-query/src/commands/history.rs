@@ -81,7 +81,8 @@ fn row(state: &State, entry: &Entry, txn: &Transaction) -> [Value; 12] {
                 removed += segments.len();
                 name(table)
             }
-            Action::Fence { .. } | Action::Floor { .. } => None,
+            Action::Hide { table, .. } => name(table),
+            Action::Fence { .. } | Action::Floor { .. } | Action::Tag { .. } => None,
         };
         tables.extend(table.filter(|t| !tables.contains(t)));
     }
