@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod changes;
 mod killed;
 mod lake;
 mod readme;

@@ -50,18 +50,24 @@ pub struct Config(BTreeMap<String, String>);
 
 impl Config {
     /// Reads the text of lake.toml. A name that is not `known` is an error: a typing
-    /// mistake would otherwise change nothing and say nothing.
+    /// mistake would otherwise change nothing and say nothing. A `*` in a known name
+    /// stands for one word, such as a table.
     pub fn parse(text: &str, known: &[&str]) -> Result<Config, Failure> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
             Failure::bad_input("cannot read lake.toml").because(&e)
         })?;
         let mut found = BTreeMap::new();
         flatten("", table, &mut found)?;
-        match found.keys().find(|name| !known.contains(&name.as_str())) {
+        match found.keys().find(|name| !known.iter().any(|k| is_called(name, k))) {
             None => Ok(Config(found)),
             Some(name) => Err(Failure::bad_input(format!("lake.toml: no setting {name:?}"))
                 .hint(format!("the settings are: {}", known.join(", ")))),
         }
+    }
+
+    /// What the file says under a name.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// The value from the highest layer that has one.
@@ -87,6 +93,19 @@ impl Config {
             Failure::bad_input(format!("cannot use {} from {origin}", key.name)).because(&e)
         })?;
         Ok(Setting { value, origin })
+    }
+}
+
+/// Whether a name is the known one, in which `*` stands for any one word.
+fn is_called(name: &str, known: &str) -> bool {
+    let (mut words, mut wanted) = (name.split('.'), known.split('.'));
+    loop {
+        match (words.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(_), Some("*")) => {}
+            (Some(word), Some(wanted)) if word == wanted => {}
+            _ => return false,
+        }
     }
 }
 
@@ -163,6 +182,10 @@ mod tests {
 
     #[test]
     fn unknown_names_and_broken_files_are_refused() {
+        let known = ["tables.*.layout"];
+        let file = Config::parse("[tables.bars]\nlayout = \"packed\"", &known).unwrap();
+        assert_eq!(file.text("tables.bars.layout"), Some("packed"));
+        assert!(Config::parse("[tables.bars]\nlayuot = 1", &known).is_err());
         for text in ["[commit]\nwiat = 5", "commit = [1]", "commit ="] {
             let failure = Config::parse(text, &["commit.wait"]).unwrap_err();
             assert_eq!(failure.kind.exit_code(), 2, "{text}");

@@ -94,6 +94,13 @@ impl Console {
         self.out.flush()
     }
 
+    /// Prints one of many things as a line of JSON, whatever form was chosen, and sends
+    /// it off at once.
+    pub fn record_line(&mut self, record: &Record) -> Result<(), Failure> {
+        self.out.text(&record.render(Format::Jsonl))?;
+        self.out.flush()
+    }
+
     /// Prints rows one by one: for results too large to hold.
     pub fn printer(&mut self, columns: &[Column]) -> Printer<'_> {
         Printer {

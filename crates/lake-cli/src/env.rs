@@ -17,3 +17,8 @@ pub(crate) const ALL: [&str; 3] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET];
 pub fn read(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
+
+/// Where files go that nobody needs after this process.
+pub fn scratch_dir() -> std::path::PathBuf {
+    std::env::temp_dir()
+}

@@ -19,4 +19,4 @@ pub mod render;
 pub use console::{Console, Out, Printer};
 pub use failure::{Failure, kind_name};
 pub use global::{Format, Global};
-pub use program::{Outcome, run_main};
+pub use program::{Outcome, hush_panics, run_main};

@@ -99,6 +99,8 @@ pub enum Expect {
     Untouched { table: TableId, part: Part, since: Version, range: Option<Range> },
     /// No row was taken away from this partition after `since`.
     Uncut { table: TableId, part: Part, since: Version },
+    /// No row of the table was added or taken away after `since`.
+    Still { table: TableId, since: Version },
 }
 
 /// The counts of one table's part of a commit.
@@ -260,6 +262,11 @@ impl Expect {
                 part.encode(e);
                 e.num(*since);
             }
+            Expect::Still { table, since } => {
+                e.u8(4);
+                e.num(table.0);
+                e.num(*since);
+            }
         }
     }
 
@@ -277,6 +284,7 @@ impl Expect {
                 part: Part::decode(d)?,
                 since: d.num()?,
             },
+            4 => Expect::Still { table: TableId(d.num32()?), since: d.num()? },
             code => return Err(Malformed::Newer { what: "expectation", code: code.into() }),
         })
     }
@@ -319,6 +327,16 @@ impl Transaction {
             expects: d.list(Expect::decode)?,
             actions: d.list(Action::decode)?,
             receipts: d.list(Receipt::decode)?,
+        })
+    }
+
+    /// Whether it adds rows to a table, or takes some away.
+    pub fn touches_table(&self, table: TableId) -> bool {
+        self.actions.iter().any(|action| match action {
+            Action::Add { table: t, .. }
+            | Action::Remove { table: t, .. }
+            | Action::Hide { table: t, .. } => *t == table,
+            _ => false,
         })
     }
 

@@ -25,6 +25,7 @@ pub mod state;
 pub mod symbol;
 pub mod types;
 pub mod value;
+mod widen;
 
 #[cfg(test)]
 mod tests;

@@ -142,7 +142,12 @@ impl Part {
 impl Segment {
     /// Whether a key of `other` may also be one of ours.
     pub fn overlaps(&self, other: &Segment) -> bool {
-        match (&self.range, &other.range) {
+        self.may_hold(other.range.as_ref())
+    }
+
+    /// Whether a key of a range, None: any key, may be one of ours.
+    pub(crate) fn may_hold(&self, range: Option<&Range>) -> bool {
+        match (&self.range, range) {
             (Some(a), Some(b)) => a.overlaps(b),
             _ => true,
         }

@@ -11,7 +11,6 @@ use crate::mask::{self, Effect, Mask, Owners, Stretch};
 use crate::producers::Producers;
 use crate::schema::{Schema, TableDef};
 use crate::segment::{Part, Rank, Segment};
-use crate::value::Range;
 
 /// How many transactions' ids are remembered for the look-up of one's own.
 const RECENT: usize = 4096;
@@ -178,9 +177,13 @@ impl State {
         for expect in &txn.expects {
             self.check_expect(expect)?;
         }
+        let mut removed = HashSet::new();
         for action in &txn.actions {
-            self.check_action(action)?;
+            self.check_action(action, &removed)?;
             crate::invariants::check_action(self, action).map_err(Conflict::Rule)?;
+            if let Action::Remove { segments, .. } = action {
+                removed.extend(segments);
+            }
         }
         Ok(())
     }
@@ -199,10 +202,19 @@ impl State {
             }
             Expect::Untouched { table, part, since, range } => {
                 let table = self.known(*table)?;
-                let added = |s: &Segment| s.added > *since && meets(s, range.as_ref());
+                let added = |s: &Segment| s.added > *since && s.may_hold(range.as_ref());
                 if table.cut(part) > *since || table.part(part).iter().any(added) {
                     let table = table.def.name.clone();
                     return Err(Conflict::Touched { table, part: part.clone() });
+                }
+            }
+            Expect::Still { table, since } => {
+                let table = self.known(*table)?;
+                let changed =
+                    |p: &PartState| p.cut > *since || p.segments.iter().any(|s| s.added > *since);
+                if let Some((part, _)) = table.parts.iter().find(|(_, p)| changed(p)) {
+                    let (table, part) = (table.def.name.clone(), part.clone());
+                    return Err(Conflict::Touched { table, part });
                 }
             }
             Expect::Uncut { table, part, since } => {
@@ -216,7 +228,8 @@ impl State {
         Ok(())
     }
 
-    fn check_action(&self, action: &Action) -> Result<(), Conflict> {
+    /// `removed` by the same transaction before: these may come again, with other masks.
+    fn check_action(&self, action: &Action, removed: &HashSet<&SegmentId>) -> Result<(), Conflict> {
         match action {
             Action::CreateTable(def) => {
                 if self.table(&def.name).is_some() {
@@ -233,18 +246,19 @@ impl State {
                 }
             }
             Action::Add { table, part, segments } => {
-                let live = self.known(*table)?.part(part);
+                let live = self.known(*table)?.part(part).iter().map(|s| s.id);
+                let mut live = live.filter(|id| !removed.contains(id));
                 // One segment, the usual commit, is not worth a set of all there are.
                 let one = segments.len() == 1;
                 let mut taken: HashSet<SegmentId> = HashSet::new();
                 if !one {
-                    taken.extend(live.iter().map(|s| s.id));
+                    taken.extend(live.by_ref());
                 }
                 for segment in segments {
                     if segment.rank.version > self.version {
                         return Err(Conflict::Rule("I9: no segment's rank lies in the future"));
                     }
-                    let there = one && live.iter().any(|s| s.id == segment.id);
+                    let there = one && live.any(|id| id == segment.id);
                     if there || !taken.insert(segment.id) {
                         return Err(Conflict::SegmentTwice(segment.id));
                     }
@@ -380,13 +394,6 @@ impl State {
             }
             Action::Floor { version } => self.floor = *version,
         }
-    }
-}
-
-fn meets(segment: &Segment, range: Option<&Range>) -> bool {
-    match (&segment.range, range) {
-        (Some(a), Some(b)) => a.overlaps(b),
-        _ => true,
     }
 }
 

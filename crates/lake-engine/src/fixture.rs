@@ -6,6 +6,7 @@ use duckdb::Connection;
 use lake_core::edit::{Action, Cause, Transaction};
 use lake_core::entry::Entry;
 use lake_core::id::{SegmentId, TableId, TxnId};
+use lake_core::mask::{Owners, Stretch};
 use lake_core::schema::{Schema, TableDef};
 use lake_core::segment::{Part, Rank, Segment, SegmentKind, SymbolSpan};
 use lake_core::sqltype::parse_columns;
@@ -23,6 +24,8 @@ pub(crate) struct Lake {
     _dir: tempfile::TempDir,
     pub(crate) root: Root,
     pub(crate) state: State,
+    /// Of the segments to come; the default is that of their commit.
+    pub(crate) rank: Rank,
     db: Connection,
     next: u32,
 }
@@ -49,15 +52,27 @@ impl Lake {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::create(&dir.path().join(name)).unwrap();
         let db = Connection::open_in_memory().unwrap();
-        Lake { _dir: dir, root, state: State::empty("test"), db, next: 0 }
+        let (state, rank) = (State::empty("test"), Rank::default());
+        Lake { _dir: dir, root, state, rank, db, next: 0 }
     }
 
     /// A table partitioned by `symbol` with key (symbol, d).
-    pub(crate) fn keyed(mut self, table: &str, columns: &str) -> Lake {
+    pub(crate) fn keyed(self, table: &str, columns: &str) -> Lake {
+        self.with(table, columns, &["symbol"], &["symbol", "d"], &["d"])
+    }
+
+    pub(crate) fn with(
+        mut self,
+        table: &str,
+        columns: &str,
+        partition: &[&str],
+        key: &[&str],
+        order: &[&str],
+    ) -> Lake {
         let own = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
         let columns = parse_columns(columns).unwrap();
-        let key = own(&["symbol", "d"]);
-        let mut def = TableDef::new(table, &columns, &key[..1], &key, &key[1..]).unwrap();
+        let mut def =
+            TableDef::new(table, &columns, &own(partition), &own(key), &own(order)).unwrap();
         def.id = TableId(self.state.next_table);
         self.apply(vec![Action::CreateTable(def)]);
         self
@@ -69,6 +84,31 @@ impl Lake {
         schema.version += 1;
         change(&mut schema);
         self.apply(vec![Action::SetSchema { table: def.id, schema }]);
+    }
+
+    /// The rows of these symbols (of all, if none is named) from here to there are gone.
+    pub(crate) fn hide(
+        &mut self,
+        table: &str,
+        symbols: &[&str],
+        from: Option<Value>,
+        to: Option<Value>,
+    ) {
+        let parts: Vec<&[&str]> = symbols.iter().map(std::slice::from_ref).collect();
+        self.hide_parts(table, &parts, from, to);
+    }
+
+    pub(crate) fn hide_parts(
+        &mut self,
+        table: &str,
+        parts: &[&[&str]],
+        from: Option<Value>,
+        to: Option<Value>,
+    ) {
+        let owners = parts.iter().map(|part| part.iter().map(|s| symbol(s)).collect()).collect();
+        let owners = Some(Owners::new(owners)).filter(|owners| !owners.is_empty());
+        let (table, stretch) = (self.state.table(table).unwrap().def.id, Stretch { from, to });
+        self.apply(vec![Action::Hide { table, owners, stretch }]);
     }
 
     pub(crate) fn apply(&mut self, actions: Vec<Action>) {
@@ -132,7 +172,7 @@ impl Lake {
             hash: 0,
             range,
             symbols: symbols.map(Into::into),
-            rank: Rank::default(),
+            rank: self.rank,
             masks: Vec::new(),
             added: 0,
         };

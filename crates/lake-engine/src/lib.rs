@@ -12,6 +12,7 @@ mod error;
 mod fixture;
 mod gate;
 mod literal;
+mod masks;
 mod mounted;
 mod scan;
 mod session;

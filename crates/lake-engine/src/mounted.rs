@@ -210,4 +210,8 @@ impl Iterator for Rows<'_> {
 }
 
 #[cfg(test)]
+mod hidden;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

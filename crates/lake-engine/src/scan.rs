@@ -12,6 +12,7 @@ use lake_core::types::{Type, quoted};
 
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
+use crate::masks::{Columns, FILE, Hiding};
 use crate::split::Live;
 
 /// The place of a row's segment among those it is contested by.
@@ -29,6 +30,8 @@ pub(crate) struct Scans<'a> {
 struct Group<'a> {
     schema: &'a Schema,
     packed: bool,
+    /// Some of them have masks.
+    masked: bool,
     live: Vec<Live<'a>>,
 }
 
@@ -41,12 +44,16 @@ impl<'a> Scans<'a> {
         Scans { table, root, hive, setup: Vec::new() }
     }
 
-    /// A SELECT per schema version and layout, with these columns as they are now.
+    /// A SELECT per schema version and layout, with these columns as they are now;
+    /// files with masks apart from those without.
     pub(crate) fn plain(&mut self, live: &[Live<'a>], ids: &[FieldId]) -> Result<Vec<String>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
         for one in live {
             let (version, packed) = (one.segment.schema_version, *one.part == Part::Packed);
-            let same = |g: &&mut Group<'a>| g.schema.version == version && g.packed == packed;
+            let masked = !one.segment.masks.is_empty();
+            let same = |g: &&mut Group<'a>| {
+                g.schema.version == version && g.packed == packed && g.masked == masked
+            };
             match groups.iter_mut().find(same) {
                 Some(group) => group.live.push(*one),
                 None => groups.push(self.group(*one)?),
@@ -68,6 +75,7 @@ impl<'a> Scans<'a> {
                         && run.packed == packed
                         && !hides_index(run.schema) =>
                 {
+                    run.masked |= !one.segment.masks.is_empty();
                     run.live.push(*one);
                 }
                 _ => runs.push(self.group(*one)?),
@@ -89,7 +97,8 @@ impl<'a> Scans<'a> {
             .def
             .schema_at(version)
             .ok_or_else(|| EngineError::NoSchema { table: self.table.def.name.clone(), version })?;
-        Ok(Group { schema, packed: *one.part == Part::Packed, live: vec![one] })
+        let (packed, masked) = (*one.part == Part::Packed, !one.segment.masks.is_empty());
+        Ok(Group { schema, packed, masked, live: vec![one] })
     }
 
     fn select(
@@ -110,10 +119,32 @@ impl<'a> Scans<'a> {
             columns.push(format!("{before} + {index} AS {RANK}"));
         }
         let files = self.files(&group.live);
-        Ok(format!("SELECT {} FROM {}", columns.join(", "), self.read(group, hive, &files)))
+        let hiding = if group.masked { self.hiding(group, hive)? } else { Hiding::default() };
+        let from = self.read(group, hive, &files, hiding.by_file());
+        let tail = hiding.tail();
+        self.setup.extend(hiding.setup);
+        Ok(format!("SELECT {} FROM {from}{tail}", columns.join(", ")))
     }
 
-    fn read(&self, group: &Group<'a>, hive: bool, files: &str) -> String {
+    fn hiding(&self, group: &Group<'a>, hive: bool) -> Result<Hiding> {
+        let def = &self.table.def;
+        let range = def.range_columns().first().copied();
+        let then = range.and_then(|id| group.schema.by_id(id));
+        let columns = Columns {
+            range: then.map_or("NULL".into(), |f| quoted(&f.name)),
+            range_type: then.map_or("VARCHAR".into(), |f| f.ty.to_string()),
+            partition: def
+                .partition_by
+                .iter()
+                .map(|id| source(def, group.schema, hive, *id))
+                .collect::<Result<_>>()?,
+        };
+        let path = |one: &Live<'_>| self.table.path(one.part, one.segment);
+        Ok(Hiding::of(&group.live, &columns, &self.top(), &self.variable(), path))
+    }
+
+    /// With `by_file` also the column [`FILE`], which has the place of `filename`.
+    fn read(&self, group: &Group<'a>, hive: bool, files: &str, by_file: bool) -> String {
         let def = &self.table.def;
         let directories = if hive { def.directory_columns() } else { Vec::new() };
         let in_file = |f: &&Field| !directories.iter().any(|d| d.eq_ignore_ascii_case(&f.name));
@@ -121,6 +152,10 @@ impl<'a> Scans<'a> {
             group.schema.fields.iter().filter(in_file).map(|f| entry(&f.name, &f.ty)).collect();
         bound.extend(directories.iter().map(|name| entry(name, &Type::Varchar)));
         let mut options = format!("hive_partitioning = {hive}, hive_types_autocast = false");
+        if by_file {
+            bound.push(entry(FILE, &Type::Varchar));
+            options += &format!(", filename = {}", literal(FILE));
+        }
         if hive {
             let types = directories.iter().map(|name| entry(name, &Type::Varchar));
             options += &format!(", hive_types = {{{}}}", types.collect::<Vec<_>>().join(", "));
@@ -138,16 +173,25 @@ impl<'a> Scans<'a> {
 
     /// Puts the list of files into a variable and returns its name.
     fn files(&mut self, live: &[Live<'_>]) -> String {
-        let name = format!("_lake_{}_{}", self.table.def.id.0, self.setup.len());
+        let name = self.variable();
         let paths: Vec<String> = live.iter().map(|l| self.table.path(l.part, l.segment)).collect();
-        let top = format!("{}/", self.root.trim_end_matches('/'));
         self.setup.push(format!(
             "SET VARIABLE {name} = list_transform(string_split({}, chr(10)), \
              lambda p: {{'filename': {} || p}})",
             literal(&paths.join("\n")),
-            literal(&top)
+            literal(&self.top())
         ));
         name
+    }
+
+    /// A name that no variable has yet.
+    fn variable(&self) -> String {
+        format!("_lake_{}_{}", self.table.def.id.0, self.setup.len())
+    }
+
+    /// What stands before the path of each file.
+    fn top(&self) -> String {
+        format!("{}/", self.root.trim_end_matches('/'))
     }
 }
 
@@ -159,20 +203,28 @@ fn entry(name: &str, ty: &Type) -> String {
     format!("{}: {}", literal(name), literal(&ty.to_string()))
 }
 
-/// One column as the newest schema has it, out of files of an older one: renamed,
-/// widened, or NULL where it was not there yet.
+/// One column as the newest schema has it, under its name.
 fn project(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
-    let now = def.schema().by_id(id).ok_or_else(|| EngineError::NoSchema {
+    Ok(format!("{} AS {}", source(def, schema, hive, id)?, quoted(&newest(def, id)?.name)))
+}
+
+fn newest(def: &TableDef, id: FieldId) -> Result<&Field> {
+    def.schema().by_id(id).ok_or_else(|| EngineError::NoSchema {
         table: def.name.clone(),
         version: def.schema().version,
-    })?;
+    })
+}
+
+/// The value of a column out of files of an older schema: renamed, widened, or its
+/// default where it was not there yet.
+fn source(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
+    let now = newest(def, id)?;
     let directory = def.partition_by.iter().position(|p| *p == id).filter(|_| hive);
-    let then = schema.by_id(id);
-    let source = match (directory, then) {
-        (Some(place), _) => quoted(def.directory_columns()[place]),
-        (None, Some(then)) if then.ty == now.ty => quoted(&then.name),
-        (None, Some(then)) => format!("CAST({} AS {})", quoted(&then.name), now.ty),
-        (None, None) => format!("CAST(NULL AS {})", now.ty),
-    };
-    Ok(format!("{source} AS {}", quoted(&now.name)))
+    Ok(match (directory, schema.by_id(id), &now.default) {
+        (Some(place), ..) => quoted(def.directory_columns()[place]),
+        (None, Some(then), _) if then.ty == now.ty => quoted(&then.name),
+        (None, Some(then), _) => format!("CAST({} AS {})", quoted(&then.name), now.ty),
+        (None, None, Some(text)) => format!("CAST({} AS {})", literal(text), now.ty),
+        (None, None, None) => format!("CAST(NULL AS {})", now.ty),
+    })
 }

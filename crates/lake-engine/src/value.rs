@@ -248,7 +248,7 @@ fn civil(days: i64) -> String {
     format!("{sign}{:04}-{month:02}-{day:02}", year.abs())
 }
 
-fn time_text(units: i64, per_second: i64, digits: usize) -> String {
+pub(crate) fn time_text(units: i64, per_second: i64, digits: usize) -> String {
     let (seconds, part) = (units.div_euclid(per_second), units.rem_euclid(per_second));
     let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let mut text = format!("{h:02}:{m:02}:{s:02}");

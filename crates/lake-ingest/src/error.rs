@@ -56,10 +56,40 @@ pub enum IngestError {
     Symbol { place: Place, column: String, source: BadSymbol },
     #[error("{first} and row {} have the same key", second_row(.first, .second))]
     SameKey { first: Place, second: Place },
-    #[error("table {table} has key {key} already")]
-    KeyExists { table: String, key: String },
-    #[error("table {0} has no key, so there is nothing to upsert by")]
+    #[error("{place}: table {table} has key {key} already")]
+    KeyExists { place: Place, table: String, key: String },
+    #[error("{0} rows of the input have the key of another one")]
+    SameKeys(u64),
+    #[error("table {0} has no key, so there is nothing to tell rows apart by")]
     NoKey(String),
+    #[error("table {0} has no order, so there is no range to replace")]
+    NoOrder(String),
+    #[error("the order column of table {0} is NULL in a row, so there is no range to replace")]
+    NullOrder(String),
+    #[error("values can only be kept by an upsert")]
+    KeepNulls,
+    #[error("table {0} is named twice")]
+    TableTwice(String),
+    #[error("the input can be read once, and the commit was refused")]
+    Once,
+    #[error("producer {0} has sent batches with --seq, whose rows are not numbered")]
+    NotAStream(String),
+    #[error("another stream of this producer is running")]
+    TwoStreams,
+    #[error("the receiver of receipts is gone")]
+    Stopped,
+    #[error("the reading thread ended without a word")]
+    Reader,
+    #[error(transparent)]
+    Sql(lake_sql::SqlError),
+    #[error("no quarantined rows are called {0}")]
+    NoQuarantine(String),
+    #[error("there is no column {column} in table {table}")]
+    NoColumn { table: String, column: String },
+    #[error("table {table}: {why}")]
+    Alter { table: String, why: String },
+    #[error("tag {0:?} cannot be: 1 to 64 letters, digits, _ - and ., not a number or a time")]
+    BadTag(String),
     #[error("too many rows for one commit: {0}")]
     TooMuch(&'static str),
     #[error("table {0} exists already with other settings")]
@@ -99,7 +129,10 @@ impl From<SegmentError> for IngestError {
 impl IngestError {
     pub fn kind(&self) -> Kind {
         match self {
-            IngestError::NoTable(_) => Kind::NotFound,
+            IngestError::NoTable(_) | IngestError::NoQuarantine(_) => Kind::NotFound,
+            IngestError::Once | IngestError::TwoStreams => Kind::Conflict,
+            IngestError::Reader => Kind::Bug,
+            IngestError::Stopped => Kind::ClosedPipe,
             IngestError::Open { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => Kind::NotFound,
                 std::io::ErrorKind::Other => Kind::BadInput,
@@ -108,6 +141,7 @@ impl IngestError {
             IngestError::Csv { source: BadCsv::Read { .. }, .. } => Kind::Denied,
             IngestError::Conflict { source, .. } => match source {
                 Conflict::Rule(_) | Conflict::SegmentTwice(_) => Kind::Bug,
+                Conflict::NoTag(_) | Conflict::NoVersion(_) => Kind::NotFound,
                 _ => Kind::Conflict,
             },
             IngestError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
@@ -124,7 +158,12 @@ impl IngestError {
             IngestError::KeyExists { .. } => {
                 "--mode upsert replaces the rows that are there".into()
             }
-            IngestError::SameKey { .. } => "--mode upsert keeps the last one".into(),
+            IngestError::SameKey { .. } | IngestError::SameKeys(_) => {
+                "--mode upsert keeps the last one".into()
+            }
+            IngestError::NoOrder(_) => "use --mode replace, or a table with --order-by".into(),
+            IngestError::Once => "nothing was done; send the rows again".into(),
+            IngestError::NoQuarantine(_) => "lake-writer quarantine list names them".into(),
             IngestError::NoKey(_) => "use --mode append".into(),
             IngestError::TooMuch(_) => "give the input in several files, one a call".into(),
             IngestError::Conflict { .. } => "nothing was done; try again".into(),

@@ -2,56 +2,31 @@
 //! source -> rows -> groups, one a symbol -> staged segments -> one commit.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use lake_core::edit::{Action, Cause, Expect, ProducerSeq, Receipt, Transaction};
+use arrow::datatypes::SchemaRef;
+use lake_core::edit::{Cause, Receipt, Transaction};
 use lake_core::id::{TableId, Version};
 use lake_core::kind::Kind;
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment};
-use lake_core::state::{Conflict, State, Table};
-use lake_log::{Access, At, Draft, Lake, Outcome};
-use lake_segment::Format;
+use lake_core::state::Conflict;
+use lake_log::{Access, At, Draft, Lake, Outcome, Snapshot};
 use lake_store::Stopwatch;
-use rayon::prelude::*;
 
-use crate::absent::{expectation, refuse_present};
 use crate::error::{IngestError, Result};
-use crate::rows::Rows;
-use crate::source::{self, InputFormat};
-use crate::split::{Equal, Group, Keys, groups};
+use crate::feed::newer_columns;
+use crate::kit::Kit;
+use crate::make::{Made, Maker, Seen, Way};
+use crate::options::Options;
+use crate::quarantine;
+use crate::rejects::Gate;
+use crate::source::{Source, of_batch};
 use crate::stage::Files;
 
 /// How often a commit is tried anew after somebody changed what it was based on.
-const TRIES: u32 = 4;
-/// From so many rows on, segments are encoded by all processors.
-const MANY_ROWS: usize = 64 * 1024;
-
-/// What to do with a key that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Refuse it; without a key, every row is new.
-    Append,
-    /// The later commit wins.
-    Upsert,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// None: upsert for a table with a key, append for one without.
-    pub mode: Option<Mode>,
-    /// Commits once, however often it is sent.
-    pub producer: Option<ProducerSeq>,
-}
-
-/// A file, and its format where it is known.
-#[derive(Clone, Debug)]
-pub struct Input {
-    pub path: PathBuf,
-    pub format: Option<InputFormat>,
-}
+const TRIES: u32 = 8;
 
 /// What became of it: durable and visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +37,37 @@ pub struct Ingested {
     pub duplicate: bool,
 }
 
+/// The same for several tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestedMany {
+    pub version: Version,
+    pub receipts: Vec<Receipt>,
+    pub duplicate: bool,
+}
+
+/// Where rows come from. It is asked anew when the commit has to be.
+pub trait Feed {
+    fn open(&self, def: &TableDef, schema: &SchemaRef) -> Result<Box<dyn Source>>;
+}
+
+/// One table and the rows for it.
+pub struct Job<'a> {
+    pub table: &'a str,
+    pub feed: &'a dyn Feed,
+}
+
 /// A long-lived writer: each call is one commit.
 pub struct Writer {
     lake: Lake,
-    formats: HashMap<TableId, (u32, Arc<Format>)>,
+    kits: HashMap<TableId, (u32, Arc<Kit>)>,
+}
+
+struct Batch<'a>(&'a RecordBatch);
+
+impl Feed for Batch<'_> {
+    fn open(&self, def: &TableDef, schema: &SchemaRef) -> Result<Box<dyn Source>> {
+        of_batch(self.0, def.schema(), schema, &newer_columns(def), &def.partition_by)
+    }
 }
 
 impl Writer {
@@ -74,23 +76,11 @@ impl Writer {
     }
 
     pub fn new(lake: Lake) -> Writer {
-        Writer { lake, formats: HashMap::new() }
+        Writer { lake, kits: HashMap::new() }
     }
 
     pub fn lake(&mut self) -> &mut Lake {
         &mut self.lake
-    }
-
-    /// All files' rows in one commit.
-    pub fn ingest_files(
-        &mut self,
-        table: &str,
-        inputs: &[Input],
-        options: &Options,
-    ) -> Result<Ingested> {
-        self.ingest(table, options, |def, rows| {
-            inputs.iter().try_for_each(|i| source::read(&i.path, i.format, def.schema(), rows))
-        })
     }
 
     /// A batch with the table's columns, by name, in any order and in any types that
@@ -101,40 +91,35 @@ impl Writer {
         batch: &RecordBatch,
         options: &Options,
     ) -> Result<Ingested> {
-        self.ingest(table, options, |def, rows| source::take(batch, def.schema(), rows))
+        self.ingest(table, &Batch(batch), options)
     }
 
-    pub(crate) fn ingest(
-        &mut self,
-        name: &str,
-        options: &Options,
-        load: impl Fn(&TableDef, &mut Rows) -> Result<()>,
-    ) -> Result<Ingested> {
+    /// All rows of a feed in one commit.
+    pub fn ingest(&mut self, table: &str, feed: &dyn Feed, options: &Options) -> Result<Ingested> {
+        let done = self.ingest_many(&[Job { table, feed }], options)?;
+        let receipt = done.receipts.into_iter().next().unwrap_or_default();
+        Ok(Ingested { version: done.version, receipt, duplicate: done.duplicate })
+    }
+
+    /// The rows of several tables in one commit.
+    pub fn ingest_many(&mut self, jobs: &[Job<'_>], options: &Options) -> Result<IngestedMany> {
         let watch = Stopwatch::start();
-        let mut loaded: Option<(u32, Rows)> = None;
+        for (i, job) in jobs.iter().enumerate() {
+            if jobs[..i].iter().any(|other| other.table.eq_ignore_ascii_case(job.table)) {
+                return Err(IngestError::TableTwice(job.table.into()));
+            }
+        }
         let mut tries = 1;
         loop {
             let draft = self.lake.begin()?;
             if let Some(done) = self.committed_before(options)? {
                 return Ok(done);
             }
-            let table = draft.state.table(name).ok_or_else(|| IngestError::NoTable(name.into()))?;
-            let format = self.format(&table.def)?;
-            let schema = table.schema().version;
-            let rows = match loaded.take() {
-                Some((version, rows)) if version == schema => rows,
-                _ => {
-                    let mut rows = Rows::new(format.schema().clone());
-                    load(&table.def, &mut rows)?;
-                    rows
-                }
-            };
-            match self.attempt(&draft, table, &format, &rows, options, &watch)? {
+            match self.attempt(&draft, jobs, options, &watch)? {
                 Ok(done) => return Ok(done),
                 Err(conflict) if tries < TRIES && can_be_redone(&conflict) => tries += 1,
                 Err(source) => return Err(IngestError::Conflict { tries, source }),
             }
-            loaded = Some((schema, rows));
         }
     }
 
@@ -142,50 +127,90 @@ impl Writer {
     fn attempt(
         &mut self,
         draft: &Draft,
-        table: &Table,
-        format: &Format,
-        rows: &Rows,
+        jobs: &[Job<'_>],
         options: &Options,
         watch: &Stopwatch,
-    ) -> Result<std::result::Result<Ingested, Conflict>> {
-        let keyed = !table.def.key.is_empty();
-        let mode = options.mode.unwrap_or(if keyed { Mode::Upsert } else { Mode::Append });
-        let equal = match (mode, keyed) {
-            (Mode::Upsert, false) => return Err(IngestError::NoKey(table.def.name.clone())),
-            (Mode::Append, false) => Equal::Keep,
-            (Mode::Append, true) => Equal::Refuse,
-            (Mode::Upsert, true) => Equal::LastWins,
-        };
-        if rows.count() == 0 && options.producer.is_none() {
-            let receipt = receipt(table, rows, &[], 0, watch);
-            return Ok(Ok(Ingested { version: draft.state.version, receipt, duplicate: false }));
-        }
+    ) -> Result<std::result::Result<IngestedMany, Conflict>> {
         let mut txn = draft.transaction(Cause::Ingest);
-        txn.producer = options.producer.clone();
-        let batch = rows.whole()?;
-        let groups = groups(&table.def, &batch, rows)?;
-        let mut files = Files::new(self.lake.root(), draft, &txn, groups.len());
-        let work = Work { table, format, rows, equal, keys: Keys::of(&table.def, &batch)?, batch };
-        let staged = work.stage(&groups, &files)?;
-        if equal == Equal::Refuse {
-            self.refuse_present(&work, &staged, &mut txn)?;
+        txn.producer.clone_from(&options.producer);
+        let mut files = Files::new(self.lake.root(), draft, &txn);
+        let mut made = Vec::new();
+        let lease = self.lease(draft, jobs, options)?;
+        for job in jobs {
+            let (one, gate) = self.make(draft, lease.as_ref(), job, options, &files)?;
+            let table = draft.state.table(job.table).ok_or_else(|| no_table(job.table))?;
+            txn.receipts.push(one.receipt(table, &gate, watch));
+            made.push((table, one, gate));
         }
-        let superseded = staged.iter().map(|s| s.superseded).sum();
-        let placing: Vec<_> = staged.iter().map(|s| (s.part, &s.segment)).collect();
-        files.place(table, &placing)?;
-        let segments: Vec<&Segment> = staged.iter().map(|s| &s.segment).collect();
-        txn.receipts.push(receipt(table, rows, &segments, superseded, watch));
-        let (id, version) = (table.def.id, table.schema().version);
-        txn.expects.push(Expect::Schema { table: id, version });
-        txn.actions.extend(staged.into_iter().map(Staged::into_action(id)));
-        self.commit(txn, files)
+        let nothing = made.iter().all(|(_, one, gate)| one.is_nothing() && gate.kept().is_empty());
+        if options.dry_run || (nothing && options.producer.is_none()) {
+            let (version, receipts) = (draft.state.version, txn.receipts);
+            return Ok(Ok(IngestedMany { version, receipts, duplicate: false }));
+        }
+        let placing: Vec<_> = made
+            .iter()
+            .flat_map(|(table, one, _)| one.staged.iter().map(move |(p, s)| (*table, p, s)))
+            .collect();
+        files.place(&placing)?;
+        let kept: Vec<_> = made.iter().map(|(table, _, gate)| (*table, gate.kept())).collect();
+        let quarantined = quarantine::write(self.lake.root(), &txn, &kept)?;
+        for (table, one, _) in &made {
+            txn.actions.extend(one.hides(table));
+        }
+        for (table, one, _) in made {
+            let (expects, adds) = one.adds(table);
+            txn.expects.extend(expects);
+            txn.actions.extend(adds);
+        }
+        let outcome = self.commit(txn, files);
+        if matches!(&outcome, Ok(Ok(done)) if !done.duplicate) || may_stand(&outcome) {
+            quarantined.keep();
+        }
+        outcome
     }
 
-    fn commit(
+    /// The version that the draft is based on, so that its files stay while they are
+    /// read.
+    fn lease(
+        &mut self,
+        draft: &Draft,
+        jobs: &[Job<'_>],
+        options: &Options,
+    ) -> Result<Option<Snapshot>> {
+        let mut looks = false;
+        for job in jobs {
+            let table = draft.state.table(job.table).ok_or_else(|| no_table(job.table))?;
+            looks |= Way::of(table, options)?.looks();
+        }
+        let at = At::Version(draft.state.version);
+        Ok(looks.then(|| self.lake.snapshot(at)).transpose()?)
+    }
+
+    fn make(
+        &mut self,
+        draft: &Draft,
+        lease: Option<&Snapshot>,
+        job: &Job<'_>,
+        options: &Options,
+        files: &Files,
+    ) -> Result<(Made, Gate)> {
+        let table = draft.state.table(job.table).ok_or_else(|| no_table(job.table))?;
+        let way = Way::of(table, options)?;
+        let kit = self.kit(&table.def)?;
+        let root = self.lake.root();
+        let seen = lease.filter(|_| way.looks()).map(|snapshot| Seen { root, snapshot });
+        let maker = Maker { table, kit: &kit, options, files, root, seen };
+        let mut gate = Gate::new(options.on_error);
+        let mut source = job.feed.open(&table.def, kit.format.schema())?;
+        let made = maker.make(&mut *source, &mut gate)?;
+        Ok((made, gate))
+    }
+
+    pub(crate) fn commit(
         &mut self,
         txn: Transaction,
         files: Files,
-    ) -> Result<std::result::Result<Ingested, Conflict>> {
+    ) -> Result<std::result::Result<IngestedMany, Conflict>> {
         match self.lake.commit(txn) {
             Ok(Outcome::Committed { version, receipts }) => {
                 files.keep();
@@ -197,7 +222,7 @@ impl Writer {
             }
             Ok(Outcome::Conflict(conflict)) => Ok(Err(conflict)),
             Err(error) => {
-                if error.kind() == Kind::Unknown {
+                if matches!(error.kind(), Kind::Unknown | Kind::Spooled) {
                     files.keep();
                 }
                 Err(error.into())
@@ -205,119 +230,52 @@ impl Writer {
         }
     }
 
-    fn committed_before(&mut self, options: &Options) -> Result<Option<Ingested>> {
+    fn committed_before(&mut self, options: &Options) -> Result<Option<IngestedMany>> {
         let Some(key) = &options.producer else { return Ok(None) };
         let found = self.lake.find_duplicate(key)?;
         Ok(found.map(|(version, receipts)| ingested(version, &receipts, true)))
     }
 
-    /// Checks against a version that is leased while its files are read, and makes
-    /// the commit depend on nothing being added since.
-    fn refuse_present(
-        &mut self,
-        work: &Work<'_>,
-        staged: &[Staged<'_>],
-        txn: &mut Transaction,
-    ) -> Result<()> {
-        let snapshot = self.lake.snapshot(At::Newest)?;
-        let state: &State = snapshot.state();
-        let Some(table) = state.table_by_id(work.table.def.id) else { return Ok(()) };
-        for Staged { part, piece, segment, .. } in staged {
-            let range = segment.range.as_ref();
-            if let Some(piece) = piece {
-                refuse_present(self.lake.root(), table, part, piece, range)?;
-            }
-            txn.expects.extend(expectation(table, part, snapshot.version(), range));
-        }
-        Ok(())
+    /// What rows for a table must look like now.
+    pub(crate) fn table_schema(&mut self, table: &str) -> Result<(TableDef, SchemaRef)> {
+        let state = self.lake.refresh()?.clone();
+        let table = state.table(table).ok_or_else(|| no_table(table))?;
+        let schema = self.kit(&table.def)?.format.schema().clone();
+        Ok((table.def.clone(), schema))
     }
 
-    fn format(&mut self, def: &TableDef) -> Result<Arc<Format>> {
+    pub(crate) fn kit(&mut self, def: &TableDef) -> Result<Arc<Kit>> {
         let version = def.schema().version;
-        match self.formats.get(&def.id) {
-            Some((of, format)) if *of == version => Ok(format.clone()),
+        match self.kits.get(&def.id) {
+            Some((of, kit)) if *of == version => Ok(kit.clone()),
             _ => {
-                let format = Arc::new(Format::new(def)?);
-                self.formats.insert(def.id, (version, format.clone()));
-                Ok(format)
+                let kit = Arc::new(Kit::new(def)?);
+                self.kits.insert(def.id, (version, kit.clone()));
+                Ok(kit)
             }
         }
     }
 }
 
-/// What every segment of one attempt is made of.
-struct Work<'a> {
-    table: &'a Table,
-    format: &'a Format,
-    rows: &'a Rows,
-    batch: RecordBatch,
-    keys: Keys,
-    equal: Equal,
+fn no_table(name: &str) -> IngestError {
+    IngestError::NoTable(name.into())
 }
 
-/// A segment that is written, and its rows.
-struct Staged<'a> {
-    part: &'a Part,
-    /// Kept where its keys are still to be looked up.
-    piece: Option<RecordBatch>,
-    superseded: u64,
-    segment: Segment,
+fn ingested(version: Version, receipts: &[Receipt], duplicate: bool) -> IngestedMany {
+    IngestedMany { version, receipts: receipts.to_vec(), duplicate }
 }
 
-impl Work<'_> {
-    fn stage<'g>(&self, groups: &'g [Group], files: &Files) -> Result<Vec<Staged<'g>>> {
-        let one = |(n, group): (usize, &'g Group)| -> Result<Staged<'g>> {
-            let piece = group.arrange(&self.batch, &self.keys, self.equal, self.rows)?;
-            let (part, n) = (&group.part, n as u32);
-            let segment = files.write(n, self.table, self.format, part, &piece.batch)?;
-            let superseded = piece.superseded;
-            let piece = (self.equal == Equal::Refuse).then_some(piece.batch);
-            Ok(Staged { part, piece, superseded, segment })
-        };
-        // A few small segments are done sooner than threads are woken.
-        if files.is_wide() || (groups.len() > 1 && self.batch.num_rows() > MANY_ROWS) {
-            groups.par_iter().enumerate().map(one).collect()
-        } else {
-            groups.iter().enumerate().map(one).collect()
-        }
-    }
-}
-
-impl Staged<'_> {
-    fn into_action(table: TableId) -> impl FnMut(Staged<'_>) -> Action {
-        move |s| Action::Add { table, part: s.part.clone(), segments: vec![s.segment] }
-    }
-}
-
-fn receipt(
-    table: &Table,
-    rows: &Rows,
-    segments: &[&Segment],
-    superseded: u64,
-    watch: &Stopwatch,
-) -> Receipt {
-    Receipt {
-        table: table.def.name.as_str().into(),
-        rows_in: rows.count(),
-        rows_written: segments.iter().map(|s| s.rows).sum(),
-        rows_superseded: superseded,
-        rows_rejected: 0,
-        segments: segments.len() as u64,
-        bytes: segments.iter().map(|s| s.bytes).sum(),
-        elapsed_ms: watch.elapsed().as_millis() as u64,
-        through_row: None,
-    }
-}
-
-fn ingested(version: Version, receipts: &[Receipt], duplicate: bool) -> Ingested {
-    let receipt = receipts.first().cloned().unwrap_or_default();
-    Ingested { version, receipt, duplicate }
+fn may_stand<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(error) if matches!(error.kind(), Kind::Unknown | Kind::Spooled))
 }
 
 /// Whether the newest state may allow what the one before did not.
-fn can_be_redone(conflict: &Conflict) -> bool {
+pub(crate) fn can_be_redone(conflict: &Conflict) -> bool {
     matches!(
         conflict,
-        Conflict::SchemaChanged(_) | Conflict::Touched { .. } | Conflict::TooOld { .. }
+        Conflict::SchemaChanged(_)
+            | Conflict::Touched { .. }
+            | Conflict::TooOld { .. }
+            | Conflict::SegmentGone(_)
     )
 }

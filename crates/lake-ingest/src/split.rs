@@ -1,23 +1,22 @@
-//! Parts rows by symbol, sorts each part and lets the last of equal keys win.
+//! Parts rows by symbol, sorts each part and decides which of equal keys stays.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{cast, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::{RowConverter, Rows as SortRows, SortField};
 use lake_core::schema::{FieldId, TableDef};
-use lake_core::segment::Part;
 use lake_core::symbol::Symbol;
 
+use crate::block::Block;
 use crate::error::{IngestError, Result};
-use crate::rows::Rows;
 
-/// The rows of one partition, in the order of the input.
+/// The rows of one partition: as they came, then as they are written.
 pub(crate) struct Group {
-    pub(crate) part: Part,
-    rows: Vec<u32>,
+    pub(crate) symbols: Vec<Symbol>,
+    pub(crate) rows: Vec<u32>,
 }
 
 /// What to do with rows of one key.
@@ -26,6 +25,7 @@ pub(crate) enum Equal {
     /// They are different rows: the table has no key.
     Keep,
     LastWins,
+    FirstWins,
     Refuse,
 }
 
@@ -39,7 +39,8 @@ pub(crate) fn column<'a>(
 }
 
 /// The partitions of a batch, each with the numbers of its rows.
-pub(crate) fn groups(def: &TableDef, batch: &RecordBatch, rows: &Rows) -> Result<Vec<Group>> {
+pub(crate) fn groups(def: &TableDef, block: &Block) -> Result<Vec<Group>> {
+    let batch = &block.batch;
     let mut parts: Vec<Vec<Symbol>> = vec![Vec::new()];
     let mut part_of: Vec<u32> = vec![0; batch.num_rows()];
     for id in &def.partition_by {
@@ -61,7 +62,7 @@ pub(crate) fn groups(def: &TableDef, batch: &RecordBatch, rows: &Rows) -> Result
                 None => {
                     let symbol = Symbol::new(key.1).map_err(|source| {
                         let name = def.schema().by_id(*id).map_or("", |f| f.name.as_str());
-                        IngestError::Symbol { place: rows.place(row), column: name.into(), source }
+                        IngestError::Symbol { place: block.place(row), column: name.into(), source }
                     })?;
                     let mut symbols = parts[key.0 as usize].clone();
                     symbols.push(symbol);
@@ -76,7 +77,7 @@ pub(crate) fn groups(def: &TableDef, batch: &RecordBatch, rows: &Rows) -> Result
         parts = finer;
     }
     let mut groups: Vec<Group> =
-        parts.into_iter().map(|p| Group { part: Part::Of(p), rows: Vec::new() }).collect();
+        parts.into_iter().map(|symbols| Group { symbols, rows: Vec::new() }).collect();
     for (row, part) in (0u32..).zip(&part_of) {
         groups[*part as usize].rows.push(row);
     }
@@ -111,7 +112,7 @@ impl Keys {
         Ok(Keys::Any(RowConverter::new(fields)?.convert_columns(&columns)?))
     }
 
-    fn compare(&self, a: u32, b: u32) -> Ordering {
+    pub(crate) fn compare(&self, a: u32, b: u32) -> Ordering {
         let (a, b) = (a as usize, b as usize);
         match self {
             Keys::None => Ordering::Equal,
@@ -133,46 +134,35 @@ fn numbers(column: &ArrayRef) -> Result<Option<Vec<i64>>> {
     Ok(Some(cast(narrow, &DataType::Int64)?.as_primitive::<Int64Type>().values().to_vec()))
 }
 
-/// One partition's rows as they are written.
-pub(crate) struct Piece {
-    pub(crate) batch: RecordBatch,
-    pub(crate) superseded: u64,
-}
-
 impl Group {
-    /// Sorts, decides equal keys and picks the rows. Rows of one key stay in the
-    /// order of the input.
-    pub(crate) fn arrange(
-        &self,
-        batch: &RecordBatch,
-        keys: &Keys,
-        equal: Equal,
-        rows: &Rows,
-    ) -> Result<Piece> {
-        let mut order = self.rows.clone();
+    /// Sorts, and decides equal keys; rows of one key stay in the order of the input.
+    /// Returns how many rows lost.
+    pub(crate) fn arrange(&mut self, keys: &Keys, equal: Equal, block: &Block) -> Result<u64> {
+        let before = self.rows.len();
+        let order = &mut self.rows;
         if !order.is_sorted_by(|a, b| keys.compare(*a, *b).is_le()) {
             order.sort_by(|a, b| keys.compare(*a, *b));
         }
-        if equal != Equal::Keep {
-            let twice = order.windows(2).find(|w| keys.compare(w[0], w[1]).is_eq());
-            if let (Some(twice), Equal::Refuse) = (twice, equal) {
-                let (first, second) =
-                    (rows.place(twice[0] as usize), rows.place(twice[1] as usize));
-                return Err(IngestError::SameKey { first, second });
+        let same = |a: &u32, b: &u32| keys.compare(*a, *b).is_eq();
+        match equal {
+            Equal::Keep => {}
+            Equal::Refuse => {
+                if let Some(twice) = order.windows(2).find(|w| same(&w[0], &w[1])) {
+                    let (first, second) = (twice[0] as usize, twice[1] as usize);
+                    let (first, second) = (block.place(first), block.place(second));
+                    return Err(IngestError::SameKey { first, second });
+                }
             }
-            if twice.is_some() {
-                // From the back, so that the last of equal keys is met first.
-                order.reverse();
-                order.dedup_by(|a, b| keys.compare(*a, *b).is_eq());
-                order.reverse();
+            Equal::FirstWins => order.dedup_by(|a, b| same(a, b)),
+            Equal::LastWins => {
+                if order.windows(2).any(|w| same(&w[0], &w[1])) {
+                    // From the back, so that the last of equal keys is met first.
+                    order.reverse();
+                    order.dedup_by(|a, b| same(a, b));
+                    order.reverse();
+                }
             }
         }
-        let superseded = (self.rows.len() - order.len()) as u64;
-        let in_one_run = order.windows(2).all(|w| w[0] + 1 == w[1]);
-        let batch = match (order.first(), in_one_run) {
-            (Some(first), true) => batch.slice(*first as usize, order.len()),
-            _ => take_record_batch(batch, &UInt32Array::from(order))?,
-        };
-        Ok(Piece { batch, superseded })
+        Ok((before - self.rows.len()) as u64)
     }
 }

@@ -1,21 +1,24 @@
 //! Which version a reader asks for.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use lake_core::id::Version;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum At {
     #[default]
     Newest,
     Version(Version),
     /// The newest version at this time: microseconds since 1970, UTC.
     Time(i64),
+    /// The version with this name.
+    Tag(Arc<str>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither a version (42) nor a time in UTC (2026-11-20, 2026-11-20T15:00)")]
+#[error("{0:?} is neither a version (42), a time in UTC (2026-11-20, 2026-11-20T15:00) nor a tag")]
 pub struct BadAt(String);
 
 impl FromStr for At {
@@ -23,6 +26,9 @@ impl FromStr for At {
 
     fn from_str(text: &str) -> Result<At, BadAt> {
         let bad = || BadAt(text.into());
+        if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            return Ok(At::Tag(text.into()));
+        }
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().map(At::Version).map_err(|_| bad());
         }
@@ -55,7 +61,8 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(at), "{text}");
         }
-        for bad in ["", "-1", "99999999999999999999", "20-11", "yesterday", "2026-13-01"] {
+        assert_eq!("eod".parse(), Ok(At::Tag("eod".into())));
+        for bad in ["", "-1", "99999999999999999999", "20-11", "2026-13-01", ".x"] {
             assert!(bad.parse::<At>().is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lake_core::edit::{Receipt, Transaction};
+use lake_core::edit::{Expect, Receipt, Transaction};
 use lake_core::entry::{Entry, ready_to_bytes};
 use lake_core::id::Version;
 use lake_core::layout;
@@ -68,6 +68,7 @@ impl Lake {
             Err(error) => Err(error),
         };
         let outcome = match outcome {
+            Err(LogError::Busy) if can_wait(&txn) => self.spool(&txn),
             Err(error) if spooled => self.settle(&txn, error),
             done => done,
         };
@@ -288,6 +289,54 @@ impl Lake {
         linked
     }
 
+    /// Leaves the transaction in the spool for good, whatever becomes of this process.
+    fn spool(&mut self, txn: &Transaction) -> Result<Outcome> {
+        // The schema may change before it is committed; its segments say theirs.
+        let mut txn = txn.clone();
+        txn.expects.clear();
+        let staging = self.staging_or_begin()?;
+        let ready = ready_name(&txn);
+        let mut file = staging.create(&ready)?;
+        file.write_all_at_once(&ready_to_bytes(&txn))?;
+        file.sync()?;
+        file.close()?;
+        let unknown = |source| LogError::Unknown { version: txn.ready_at, source };
+        staging.replace(&ready, &self.files.spool, &ready).map_err(unknown)?;
+        self.files.spool.sync().map_err(unknown)?;
+        Err(LogError::Spooled)
+    }
+
+    /// Commits what waits in the spool. Returns how many transactions are committed
+    /// now, and how many were refused for good.
+    pub fn drain(&mut self) -> Result<(u64, u64)> {
+        let Some(guard) = self.files.commit.exclusive_within(0, PATIENCE)? else {
+            return Err(LogError::Busy);
+        };
+        let mut drained = 0;
+        loop {
+            self.refresh()?;
+            if self.leftover.is_some() {
+                self.move_leftover_aside()?;
+                continue;
+            }
+            let mut batch = Vec::new();
+            let refused = self.fold_others(&mut batch)?;
+            if batch.is_empty() {
+                drop(guard);
+                return Ok((drained, refused));
+            }
+            match self.publish(&batch)? {
+                Attempt::Published => {
+                    drained += batch.len() as u64;
+                    for done in &batch {
+                        let _ = self.files.spool.unlink(&ready_name(done));
+                    }
+                }
+                Attempt::TooLate(_) | Attempt::Taken => {}
+            }
+        }
+    }
+
     /// After an error: the transaction stands in the spool, where somebody may have
     /// picked it up. Takes it back and says what is true.
     fn settle(&mut self, txn: &Transaction, error: LogError) -> Result<Outcome> {
@@ -308,6 +357,13 @@ impl Lake {
             None => Err(error),
         }
     }
+}
+
+/// Whether a transaction means the same however late it is committed: it looked at no
+/// rows.
+fn can_wait(txn: &Transaction) -> bool {
+    let blind = |e: &Expect| matches!(e, Expect::Schema { .. });
+    txn.is_unconditional() && txn.expects.iter().all(blind)
 }
 
 /// Whether a version's name holds these bytes; None when it is free.

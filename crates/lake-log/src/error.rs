@@ -32,6 +32,11 @@ pub enum LogError {
     Future { asked: Version, newest: Version },
     #[error("version {asked} is no longer kept; the oldest is {floor}")]
     Expired { asked: Version, floor: Version },
+    /// The next writer commits it, or `drain`.
+    #[error("nobody could commit in time; the transaction is durable and waits in the spool")]
+    Spooled,
+    #[error("no version is tagged {0}")]
+    NoTag(String),
     #[error("nothing was there yet at that time; the oldest version is of {0}")]
     TooEarly(String),
     #[error("the log is busy: the commit lock or the next version could not be had in time")]
@@ -70,6 +75,8 @@ impl LogError {
             | LogError::Rule { .. }
             | LogError::Gap { .. } => Kind::Damaged,
             LogError::Expired { .. } => Kind::Expired,
+            LogError::NoTag(_) => Kind::NotFound,
+            LogError::Spooled => Kind::Spooled,
             LogError::Busy => Kind::Busy,
             LogError::Unknown { .. } | LogError::Uncertain => Kind::Unknown,
             LogError::Store(error) => store_kind(error),

@@ -14,9 +14,11 @@ use crate::lake::Lake;
 impl Lake {
     /// Adds to `batch` what can share its entry. Only under the commit lock: a
     /// transaction's owner who has the lock may then conclude from the log alone.
-    pub(crate) fn fold_others(&mut self, batch: &mut Vec<Arc<Transaction>>) -> Result<()> {
+    /// Returns how many it found that are refused for good.
+    pub(crate) fn fold_others(&mut self, batch: &mut Vec<Arc<Transaction>>) -> Result<u64> {
+        let mut refused = 0;
         if !batch.iter().all(|t| t.is_unconditional()) {
-            return Ok(());
+            return Ok(refused);
         }
         for file in self.files.spool.list()? {
             let id = file.name.strip_suffix(".r").and_then(|stem| stem.parse::<TxnId>().ok());
@@ -34,13 +36,13 @@ impl Lake {
                     self.files.spool.unlink(&file.name)?;
                 }
                 // Its owner is told so when it looks.
-                Some(_) => {}
+                Some(_) => refused += 1,
             }
             if batch.len() == MAX_FOLD {
                 break;
             }
         }
-        Ok(())
+        Ok(refused)
     }
 }
 
@@ -58,6 +60,7 @@ fn can_share(batch: &[Arc<Transaction>], txn: &Transaction) -> bool {
         Expect::Untouched { table, part, .. } | Expect::Uncut { table, part, .. } => {
             batch.iter().any(|t| t.touches(*table, part))
         }
+        Expect::Still { table, .. } => batch.iter().any(|t| t.touches_table(*table)),
         Expect::Schema { .. } => false,
     });
     own_segments && !same_seq && !touched

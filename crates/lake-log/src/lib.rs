@@ -24,7 +24,7 @@ mod truncate;
 #[cfg(test)]
 mod tests;
 
-pub use at::At;
+pub use at::{At, BadAt};
 pub use boundary::Slots;
 pub use commit::Outcome;
 pub use error::{LogError, Result, store_kind};

@@ -39,13 +39,17 @@ impl Lake {
         loop {
             self.refresh()?;
             let newest = self.state.version;
-            let version = match at {
+            let version = match &at {
                 At::Newest => newest,
-                At::Version(v) if v > newest => {
-                    return Err(LogError::Future { asked: v, newest });
+                At::Version(v) if *v > newest => {
+                    return Err(LogError::Future { asked: *v, newest });
                 }
-                At::Version(v) => v,
-                At::Time(us) => self.version_at(us)?,
+                At::Version(v) => *v,
+                At::Time(us) => self.version_at(*us)?,
+                At::Tag(name) => match self.state.tags.get(&**name) {
+                    Some(version) => *version,
+                    None => return Err(LogError::NoTag(name.to_string())),
+                },
             };
             let Some(lease) = self.files.pins.try_shared(version)? else {
                 // Nobody of ours takes it exclusively.

@@ -2,7 +2,7 @@
 //! that their entries are gone. What sweep stands on.
 
 use lake_core::edit::{Action, Cause};
-use lake_core::id::Version;
+use lake_core::id::{TxnId, Version};
 use lake_core::layout;
 
 use crate::boundary::Slots;
@@ -36,7 +36,7 @@ impl Lake {
         let limit = floor.saturating_add(1);
         let pinned = self.files.pins.lowest_locked_below(limit)?.unwrap_or(floor);
         let begun = self.files.starts.lowest_locked_below(limit)?.unwrap_or(floor);
-        let boundary = floor.min(pinned).min(begun);
+        let boundary = floor.min(pinned).min(begun).min(self.spooled()?.unwrap_or(floor));
         let slots = self.slots()?;
         if boundary <= slots.boundary {
             return Ok(slots.boundary);
@@ -46,6 +46,14 @@ impl Lake {
         self.set_slots(Slots { boundary, floor })?;
         self.remove_below(boundary)?;
         Ok(boundary)
+    }
+
+    /// Where the oldest transaction in the spool began: its owner may be gone, and who
+    /// commits it looks for it in the log since then.
+    fn spooled(&self) -> Result<Option<Version>> {
+        let files = self.files.spool.list()?;
+        let ids = files.iter().filter_map(|f| f.name.strip_suffix(".r")?.parse::<TxnId>().ok());
+        Ok(ids.map(|id| id.start).min())
     }
 
     /// Whole epochs only, so that a stalled writer's link finds no directory.

@@ -10,6 +10,7 @@ use crate::commands::history::History;
 use crate::commands::sql::Sql;
 use crate::commands::symbols::Symbols;
 use crate::commands::tables::Tables;
+use crate::commands::watermark::{Metadata, Watermark};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -40,6 +41,8 @@ enum Command {
     Symbols(Symbols),
     Files(Files),
     History(History),
+    Watermark(Watermark),
+    Metadata(Metadata),
     Completions(Completions),
     Man(Man),
 }
@@ -60,6 +63,8 @@ impl Cli {
             Command::Symbols(command) => command.run(lake, console),
             Command::Files(command) => command.run(lake, console),
             Command::History(command) => command.run(lake, console),
+            Command::Watermark(command) => command.run(lake, console),
+            Command::Metadata(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
         }
@@ -89,7 +94,8 @@ mod tests {
         assert_eq!(parse(&["-- why\nSELECT 1"]), Ok(()));
         assert_eq!(parse(&[]), Err(2));
         assert_eq!(parse(&["SELECT 1", "-f", "q.sql"]), Err(2));
-        assert_eq!(parse(&["SELECT 1", "--at", "yesterday"]), Err(2));
+        assert_eq!(parse(&["SELECT 1", "--at", "yesterday"]), Ok(()));
+        assert_eq!(parse(&["SELECT 1", "--at", "2026-13-01"]), Err(2));
         assert_eq!(parse(&["SELECT 1", "--timeout", "30"]), Err(2));
     }
 }

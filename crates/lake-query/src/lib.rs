@@ -3,6 +3,7 @@
 mod cell;
 mod cli;
 mod commands;
+mod facts;
 mod failure;
 mod open;
 mod stop;

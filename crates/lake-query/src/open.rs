@@ -9,9 +9,9 @@ use lake_log::{Access, At, Lake, Snapshot};
 use crate::failure::of_log;
 
 /// Which version is read.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AtVersion {
-    /// Read this version, or the newest at this time (UTC): 42, 2026-11-20, 2026-11-20T15:00
+    /// Read this version, the newest at this time (UTC), or a tag: 42, 2026-11-20T15:00, eod
     #[arg(long, value_name = "V")]
     at: Option<At>,
 }
@@ -20,7 +20,7 @@ impl AtVersion {
     /// The lake, and a leased snapshot of it.
     pub(crate) fn open(&self, lake: &Path) -> Result<(Lake, Snapshot), Failure> {
         let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;
-        let snapshot = lake.snapshot(self.at.unwrap_or_default()).map_err(of_log)?;
+        let snapshot = lake.snapshot(self.at.clone().unwrap_or_default()).map_err(of_log)?;
         Ok((lake, snapshot))
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a segment.
 
+use arrow::error::ArrowError;
 use lake_store::StoreError;
 use parquet::errors::ParquetError;
 
@@ -18,6 +19,10 @@ pub enum SegmentError {
 }
 
 impl SegmentError {
+    pub(crate) fn arrow(error: ArrowError) -> SegmentError {
+        SegmentError::Encode(error.into())
+    }
+
     /// A failed write comes out of the Parquet writer as the error it was.
     pub(crate) fn encode(error: ParquetError) -> SegmentError {
         let ParquetError::External(inner) = error else {

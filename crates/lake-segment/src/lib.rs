@@ -2,11 +2,13 @@
 //!
 //! [`Format`] is what all segments of one table and schema version share; it is
 //! made once and then turns sorted batches into files, whole ([`Format::encode`])
-//! or streamed ([`SegmentWriter`]). [`SegmentReader`] reads them back. The file is
-//! described in FORMAT.md of lake-core.
+//! or streamed ([`SegmentWriter`]). [`SegmentReader`] reads them back, and [`Merge`]
+//! many of them as the one sorted table that they are. The file is described in
+//! FORMAT.md of lake-core.
 
 mod error;
 mod format;
+mod merge;
 mod metadata;
 mod nan;
 mod reader;
@@ -16,6 +18,7 @@ mod writer;
 
 pub use error::{Result, SegmentError};
 pub use format::{Format, Profile};
+pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade};
 pub use metadata::Provenance;
 pub use reader::{SegmentReader, Verify};
 pub use stats::value_at;

@@ -6,17 +6,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow::array::RecordBatch;
 use lake_core::schema::FieldId;
 use lake_core::segment::Segment;
-use lake_store::Root;
+use lake_store::{ReadFile, Root};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Result, SegmentError};
 
-const BATCH: usize = 8 * 1024;
+pub(crate) const BATCH: usize = 8 * 1024;
 const BLOCK: usize = 256 * 1024;
 
 /// How closely a file is looked at before it is read.
@@ -28,10 +29,25 @@ pub enum Verify {
     Hash,
 }
 
-/// The batches of a segment, in order.
+/// Says which row groups are read, from what the footer tells of them.
+pub(crate) type Picked<'a> =
+    &'a dyn Fn(&ParquetRecordBatchReaderBuilder<ReadFile>) -> parquet::errors::Result<Vec<usize>>;
+
+/// What of a segment is read, and in which portions.
+pub(crate) struct Selection<'a> {
+    pub(crate) columns: Option<&'a [FieldId]>,
+    /// None: all.
+    pub(crate) groups: Option<Picked<'a>>,
+    pub(crate) batch_rows: usize,
+}
+
+/// The batches of a segment, in order. They are as many rows as the log says, or
+/// the last item is an error.
 pub struct SegmentReader {
     path: String,
     reader: ParquetRecordBatchReader,
+    /// Rows that are still to come.
+    due: u64,
 }
 
 impl SegmentReader {
@@ -43,6 +59,17 @@ impl SegmentReader {
         segment: &Segment,
         verify: Verify,
         columns: Option<&[FieldId]>,
+    ) -> Result<SegmentReader> {
+        let all = Selection { columns, groups: None, batch_rows: BATCH };
+        SegmentReader::open_selection(root, path, segment, verify, &all)
+    }
+
+    pub(crate) fn open_selection(
+        root: &Root,
+        path: &str,
+        segment: &Segment,
+        verify: Verify,
+        selection: &Selection<'_>,
     ) -> Result<SegmentReader> {
         let damaged = |why: String| SegmentError::Damaged { path: path.to_owned(), why };
         let size = root.stat(path)?.map(|s| s.len);
@@ -57,26 +84,47 @@ impl SegmentReader {
                 return Err(damaged("its bytes do not match their hash".into()));
             }
         }
-        let open = || {
-            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
-            let mask = match columns {
-                None => ProjectionMask::all(),
-                Some(ids) => {
-                    let fields = builder.parquet_schema().root_schema().get_fields();
-                    let wanted = |i: &usize| {
-                        let info = fields[*i].get_basic_info();
-                        info.has_id() && ids.iter().any(|id| i64::from(*id) == i64::from(info.id()))
-                    };
-                    let roots: Vec<usize> = (0..fields.len()).filter(wanted).collect();
-                    ProjectionMask::roots(builder.parquet_schema(), roots)
-                }
-            };
-            builder.with_projection(mask).with_batch_size(BATCH).build()
-        };
-        let reader = guarded(open).map_err(|e| damaged(e.to_string()))?;
-        Ok(SegmentReader { path: path.to_owned(), reader })
+        let (reader, due) =
+            guarded(|| decoder(file, segment, selection)).map_err(|e| damaged(e.to_string()))?;
+        Ok(SegmentReader { path: path.to_owned(), reader, due })
     }
+}
+
+/// The decoder, and how many rows it has to give.
+fn decoder(
+    file: ReadFile,
+    segment: &Segment,
+    selection: &Selection<'_>,
+) -> parquet::errors::Result<(ParquetRecordBatchReader, u64)> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let rows = |group: &RowGroupMetaData| u64::try_from(group.num_rows()).unwrap_or(0);
+    let all: u64 = builder.metadata().row_groups().iter().map(rows).sum();
+    if all != segment.rows {
+        let why = format!("it should have {} rows but has {all}", segment.rows);
+        return Err(ParquetError::General(why));
+    }
+    let mask = match selection.columns {
+        None => ProjectionMask::all(),
+        Some(ids) => {
+            let fields = builder.parquet_schema().root_schema().get_fields();
+            let wanted = |i: &usize| {
+                let info = fields[*i].get_basic_info();
+                info.has_id() && ids.iter().any(|id| i64::from(*id) == i64::from(info.id()))
+            };
+            let roots: Vec<usize> = (0..fields.len()).filter(wanted).collect();
+            ProjectionMask::roots(builder.parquet_schema(), roots)
+        }
+    };
+    let (builder, due) = match selection.groups {
+        None => (builder, all),
+        Some(pick) => {
+            let picked = pick(&builder)?;
+            let due = picked.iter().map(|i| rows(builder.metadata().row_group(*i))).sum();
+            (builder.with_row_groups(picked), due)
+        }
+    };
+    Ok((builder.with_projection(mask).with_batch_size(selection.batch_rows).build()?, due))
 }
 
 impl Iterator for SegmentReader {
@@ -84,9 +132,20 @@ impl Iterator for SegmentReader {
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
         let next = guarded(|| self.reader.next().transpose().map_err(ParquetError::from));
-        let damaged =
-            |e: ParquetError| SegmentError::Damaged { path: self.path.clone(), why: e.to_string() };
-        next.map_err(damaged).transpose()
+        let missing = std::mem::take(&mut self.due);
+        let why = match next {
+            Ok(Some(batch)) => match missing.checked_sub(batch.num_rows() as u64) {
+                Some(due) => {
+                    self.due = due;
+                    return Some(Ok(batch));
+                }
+                None => "it has more rows than it says".to_owned(),
+            },
+            Ok(None) if missing == 0 => return None,
+            Ok(None) => format!("{missing} of its rows are missing"),
+            Err(error) => error.to_string(),
+        };
+        Some(Err(SegmentError::Damaged { path: self.path.clone(), why }))
     }
 }
 

@@ -86,7 +86,8 @@ fn what_is_no_select() {
         let error = run(sql, vec![]).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains(word), "{sql}: {error}");
     }
-    let twice = run("SELECT * FROM input a JOIN input b ON a.symbol = b.symbol", vec![]);
+    let some = vec![batch(&[("A", Some(1))])];
+    let twice = run("SELECT * FROM input a JOIN input b ON a.symbol = b.symbol", some);
     assert!(twice.unwrap_err().to_string().contains("once"));
 }
 

@@ -35,6 +35,9 @@ mod step;
 mod tests;
 
 pub use clock::{Deadline, Stopwatch};
+/// A file opened for reading.
+pub type ReadFile = std::fs::File;
+
 pub use dir::{Dir, Entry, Link, Stat};
 pub use error::{Kind, Result, StoreError};
 pub use file::NewFile;

@@ -4,11 +4,18 @@ use clap::{Parser, Subcommand};
 use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
+use crate::commands::alter::Alter;
 use crate::commands::create::Create;
+use crate::commands::delete::Delete;
 use crate::commands::doctor::Doctor;
+use crate::commands::drain::Drain;
 use crate::commands::ingest::Ingest;
+use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
+use crate::commands::quarantine::Quarantine;
+use crate::commands::restore::Restore;
 use crate::commands::status::Status;
+use crate::commands::tag::Tag;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -38,7 +45,14 @@ enum Command {
     Init(Init),
     Doctor(Doctor),
     Create(Create),
-    Ingest(Ingest),
+    Ingest(Box<Ingest>),
+    IngestMany(IngestMany),
+    Drain(Drain),
+    Quarantine(Quarantine),
+    Delete(Delete),
+    Alter(Alter),
+    Tag(Tag),
+    Restore(Restore),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -58,6 +72,13 @@ impl Cli {
             Command::Doctor(command) => command.run(lake, console),
             Command::Create(command) => command.run(lake, console),
             Command::Ingest(command) => command.run(lake, console),
+            Command::IngestMany(command) => command.run(lake, console),
+            Command::Drain(command) => command.run(lake, console),
+            Command::Quarantine(command) => command.run(lake, console),
+            Command::Delete(command) => command.run(lake, console),
+            Command::Alter(command) => command.run(lake, console),
+            Command::Tag(command) => command.run(lake, console),
+            Command::Restore(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
@@ -77,16 +98,17 @@ mod tests {
     }
 
     #[test]
-    fn producer_and_seq_need_each_other() {
+    fn a_seq_needs_its_producer() {
         let parse = |more: &[&str]| {
             let args = ["lake-writer", "ingest", "bars", "a.csv"].iter().chain(more);
             Cli::try_parse_from(args).map(|_| ()).map_err(|e| e.exit_code())
         };
         assert_eq!(parse(&[]), Ok(()));
         assert_eq!(parse(&["--producer", "p", "--seq", "1"]), Ok(()));
-        assert_eq!(parse(&["--producer", "p"]), Err(2));
+        assert_eq!(parse(&["--producer", "p"]), Ok(()));
         assert_eq!(parse(&["--seq", "1"]), Err(2));
         assert_eq!(parse(&["--seq", "-1", "--producer", "p"]), Err(2));
-        assert_eq!(parse(&["--mode", "replace"]), Err(2));
+        assert_eq!(parse(&["--mode", "replace-range"]), Ok(()));
+        assert_eq!(parse(&["--mode", "merge"]), Err(2));
     }
 }

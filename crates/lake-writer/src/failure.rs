@@ -3,6 +3,7 @@
 use lake_cli::Failure;
 use lake_ingest::IngestError;
 use lake_log::LogError;
+use lake_store::StoreError;
 
 pub(crate) fn of_log(error: LogError) -> Failure {
     with_hint(Failure::from_error(error.kind(), &error), error.hint())
@@ -10,6 +11,10 @@ pub(crate) fn of_log(error: LogError) -> Failure {
 
 pub(crate) fn of_ingest(error: IngestError) -> Failure {
     with_hint(Failure::from_error(error.kind(), &error), error.hint())
+}
+
+pub(crate) fn of_store(error: StoreError) -> Failure {
+    of_log(LogError::Store(error))
 }
 
 fn with_hint(failure: Failure, hint: Option<String>) -> Failure {

@@ -3,11 +3,14 @@
 mod cli;
 mod commands;
 mod failure;
+mod settings;
+mod stop;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs the program with these arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_cli::hush_panics(lake_ingest::is_guarded);
     lake_cli::run_main(args, cli::Cli::run)
 }

@@ -139,11 +139,11 @@ fn what_is_refused_changes_nothing() {
         ("ingest nope a.csv", 2, "no table nope"),
         ("ingest bars no.csv", 2, "cannot open no.csv"),
         ("ingest bars .", 2, "cannot open ."),
-        ("ingest bars -", 2, "stdin"),
+        ("ingest bars - a.csv", 2, "stdin goes alone"),
         ("ingest bars", 2, "required"),
-        ("ingest bars a.csv --producer p", 2, "--seq"),
-        ("ingest bars a.csv --mode ignore", 2, "ignore"),
-        ("ingest bars a.csv --sql x", 2, "--sql"),
+        ("ingest bars a.csv --seq 1", 2, "--producer"),
+        ("ingest bars a.csv --mode merge", 2, "merge"),
+        ("ingest bars a.csv --sql x", 2, "cannot understand"),
         ("create bars --schema symbol=VARCHAR", 2, "column list, character 7"),
         ("create bars --schema x:INTEGER", 2, "column list"),
         ("create 1x --schema x", 2, "column list"),
@@ -193,5 +193,5 @@ fn doctor_finds_nothing_and_no_lake_is_said() {
     }
     assert!(bare.run("status").err.contains("lake-writer init"));
     assert!(bare.run("completions bash").out.contains("lake-writer"));
-    assert!(bare.run("man ingest").out.contains("Store the rows of files"));
+    assert!(bare.run("man ingest").out.contains("Store rows of files"));
 }

@@ -67,6 +67,10 @@ impl Record {
         self
     }
 
+    pub fn into_json(self) -> Value {
+        Value::Object(self.0.into_iter().collect())
+    }
+
     pub fn render(&self, format: Format) -> String {
         let mut text = String::new();
         let (columns, cells): (Vec<Column>, Vec<Cell<'_>>) =

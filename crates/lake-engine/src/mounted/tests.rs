@@ -1,10 +1,7 @@
-use std::collections::BTreeMap;
-
 use lake_core::kind::Kind;
 use lake_core::schema::Field;
 use lake_core::segment::Part;
 use lake_core::types::Type;
-use proptest::prelude::*;
 
 use crate::fixture::{Lake, ints, of, rows, span};
 
@@ -266,78 +263,5 @@ fn values_of_every_type() {
         drop(query);
         assert_eq!(rows(&mut mounted, &sql).unwrap()[0][0], text, "{sql}");
         assert_eq!(rows(&mut mounted, &sql).unwrap()[1][0], "NULL", "{sql}");
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Step {
-    symbols: (u8, u8),
-    packed: bool,
-    from: i64,
-    len: i64,
-    range_known: bool,
-    holes: i64,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let symbols = (0..4u8, 0..3u8);
-    (symbols, prop::bool::weighted(0.15), 0..20i64, 1..8i64, prop::bool::weighted(0.9), 1..4i64)
-        .prop_map(|(symbols, packed, from, len, range_known, holes)| Step {
-            symbols,
-            packed,
-            from,
-            len,
-            range_known,
-            holes,
-        })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    /// Whatever overlaps whatever: the rows are those of a map from key to the last
-    /// row, also when a filter prunes files.
-    #[test]
-    fn the_later_segment_wins(steps in prop::collection::vec(step(), 1..12), alter in 0..12usize) {
-        let mut lake = bars("lake");
-        let mut model: BTreeMap<(String, i64), String> = BTreeMap::new();
-        for (n, s) in steps.iter().enumerate() {
-            if n == alter {
-                lake.alter("bars", |schema| schema.fields[2].name = "price".into());
-            }
-            let px = lake.state.table("bars").unwrap().schema().fields[2].name.clone();
-            let last = if s.packed { (s.symbols.0 + s.symbols.1).min(3) } else { s.symbols.0 };
-            let names: Vec<String> = (s.symbols.0..=last).map(|i| format!("S{i}")).collect();
-            let days: Vec<i64> = (s.from..s.from + s.len).step_by(s.holes as usize).collect();
-            let mut values = Vec::new();
-            for name in &names {
-                for day in &days {
-                    values.push(format!("('{name}', {day}::INT, {n}::DOUBLE)"));
-                    model.insert((name.clone(), *day), format!("{n}.0"));
-                }
-            }
-            let select = format!("FROM (VALUES {}) v(symbol, d, {px})", values.join(", "));
-            let range = ints(days[0], days[days.len() - 1]).filter(|_| s.range_known);
-            let (part, symbols) = if s.packed {
-                (Part::Packed, Some(span(&names[0], &names[names.len() - 1])))
-            } else {
-                (of(&names[0]), None)
-            };
-            lake.add("bars", part, range, symbols, &select);
-        }
-        let expected: Vec<Vec<String>> =
-            model.iter().map(|((s, d), px)| vec![s.clone(), d.to_string(), px.clone()]).collect();
-        let mut mounted = lake.mount();
-        let all = rows(&mut mounted, "FROM bars ORDER BY symbol, d").unwrap();
-        prop_assert_eq!(&all, &expected);
-        for (filter, test) in [
-            ("symbol = 'S1'", (|r: &[String]| r[0] == "S1") as fn(&[String]) -> bool),
-            ("symbol IN ('S0', 'S3') AND d >= 5", |r| r[0] != "S1" && r[0] != "S2" && r[1].parse::<i64>().unwrap() >= 5),
-            ("d BETWEEN 3 AND 9", |r| (3..=9).contains(&r[1].parse::<i64>().unwrap())),
-        ] {
-            let some = rows(&mut mounted, &format!("FROM bars WHERE {filter} ORDER BY symbol, d")).unwrap();
-            let expected: Vec<_> = expected.iter().filter(|r| test(r)).cloned().collect();
-            prop_assert_eq!(some, expected, "{}", filter);
-        }
     }
 }

@@ -2,29 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{
     ArrowTimestampType, DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
-use arrow::util::display::array_value_to_string;
-use lake_core::schema::Schema;
 use lake_core::types::Type;
 use lake_segment::data_type;
-
-use crate::error::{IngestError, Result};
-use crate::rows::Rows;
-
-/// Why a column does not become another.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// None of its values would.
-    Type,
-    /// The value of this row does not.
-    Row(usize),
-}
 
 /// What proves that a cast has kept every value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,35 +46,35 @@ fn proof(from: &DataType, to: &DataType) -> Option<Proof> {
     })
 }
 
-/// The column with the same values in the table's type.
-pub(crate) fn convert(array: &ArrayRef, ty: &Type) -> std::result::Result<ArrayRef, Refused> {
+/// The column in the table's type, and the rows whose values are not the same in it,
+/// in order. None: no value would be.
+pub(crate) fn convert_rows(array: &ArrayRef, ty: &Type) -> Option<(ArrayRef, Vec<usize>)> {
     let to = data_type(ty);
     let from = array.data_type();
     if *from == to {
-        return Ok(array.clone());
+        return Some((array.clone(), Vec::new()));
     }
     if let DataType::Dictionary(_, values) = from {
-        let plain = cast(array, values).map_err(|_| Refused::Type)?;
-        return convert(&plain, ty);
+        return convert_rows(&cast(array, values).ok()?, ty);
     }
     if let DataType::Timestamp(unit, Some(_)) = from {
-        return convert(&without_zone(array, *unit), ty);
+        return convert_rows(&without_zone(array, *unit), ty);
     }
-    let proof = proof(from, &to).ok_or(Refused::Type)?;
+    let proof = proof(from, &to)?;
     let options = CastOptions { safe: true, ..CastOptions::default() };
-    let made = cast_with_options(array, &to, &options).map_err(|_| Refused::Type)?;
-    let lost = (0..array.len()).find(|i| made.is_null(*i) && array.is_valid(*i));
-    if let Some(row) = lost.filter(|_| *from != DataType::Null) {
-        return Err(Refused::Row(row));
+    let made = cast_with_options(array, &to, &options).ok()?;
+    if *from == DataType::Null {
+        return Some((made, Vec::new()));
     }
     if proof == Proof::Back {
-        let back = cast_with_options(&made, from, &options).map_err(|_| Refused::Type)?;
-        let differs = distinct(array, &back).map_err(|_| Refused::Type)?;
-        if let Some(row) = differs.values().set_indices().next() {
-            return Err(Refused::Row(row));
-        }
+        let back = cast_with_options(&made, from, &options).ok()?;
+        let differs = distinct(array, &back).ok()?;
+        return Some((made, differs.values().set_indices().collect()));
     }
-    Ok(made)
+    let lost = made.null_count() > array.null_count();
+    let is_lost = |i: &usize| made.is_null(*i) && array.is_valid(*i);
+    let bad = if lost { (0..array.len()).filter(is_lost).collect() } else { Vec::new() };
+    Some((made, bad))
 }
 
 /// The same instants: a timestamp with a zone counts in UTC whatever its zone.
@@ -102,40 +88,4 @@ fn without_zone(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
         TimeUnit::Microsecond => naive::<TimestampMicrosecondType>(array),
         TimeUnit::Nanosecond => naive::<TimestampNanosecondType>(array),
     }
-}
-
-/// A batch in the table's columns and types, with no NULL where there must be none.
-/// `order`: for each column of the table, its place in the batch. The batch comes
-/// after all that is in `rows`.
-pub(crate) fn conform(
-    batch: &RecordBatch,
-    order: &[usize],
-    schema: &Schema,
-    rows: &Rows,
-) -> Result<RecordBatch> {
-    let place = |row: usize| rows.place(rows.count() as usize + row);
-    let mut columns = Vec::with_capacity(order.len());
-    for (field, at) in schema.fields.iter().zip(order) {
-        let given = batch.column(*at);
-        let column = convert(given, &field.ty).map_err(|refused| match refused {
-            Refused::Type => IngestError::File {
-                file: rows.place(rows.count() as usize).file,
-                why: format!("column {} is {}, not {}", field.name, given.data_type(), field.ty),
-            },
-            Refused::Row(row) => IngestError::Cell {
-                place: place(row),
-                column: field.name.clone(),
-                text: array_value_to_string(given, row).unwrap_or_default(),
-                why: format!("cannot be {} without loss", field.ty),
-            },
-        })?;
-        if field.not_null
-            && column.null_count() > 0
-            && let Some(row) = (0..column.len()).find(|i| column.is_null(*i))
-        {
-            return Err(IngestError::Null { place: place(row), column: field.name.clone() });
-        }
-        columns.push(column);
-    }
-    Ok(RecordBatch::try_new(Arc::clone(rows.schema()), columns)?)
 }

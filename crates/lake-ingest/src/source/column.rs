@@ -1,4 +1,5 @@
-//! One column of CSV fields on its way to an array.
+//! One column of texts on its way to an array. Every push adds one value, be it the
+//! NULL of one that is refused, so that the columns of a row stay level.
 
 use std::sync::Arc;
 
@@ -8,14 +9,18 @@ use arrow::array::{
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder,
     UInt32Builder, UInt64Builder,
 };
+use arrow::error::ArrowError;
 use lake_core::types::Type;
 
-use super::records::Field;
+use super::formats::Formats;
+use super::json::Json;
+use super::nested::Nested;
 use super::text::{self, Why};
 use super::time;
 
 pub(crate) struct Column {
     ty: Type,
+    formats: Formats,
     builder: Builder,
 }
 
@@ -37,11 +42,12 @@ enum Builder {
     Timestamp(TimestampMicrosecondBuilder),
     Time(Time64MicrosecondBuilder),
     Blob(BinaryBuilder),
+    Nested(Nested),
 }
 
-/// The same for every builder.
+/// The same for every builder but the nested one.
 macro_rules! each {
-    ($builder:expr, $b:ident => $do:expr) => {
+    ($builder:expr, $b:ident => $do:expr, $nested:ident => $other:expr) => {
         match $builder {
             Builder::Text($b) => $do,
             Builder::Bool($b) => $do,
@@ -60,13 +66,13 @@ macro_rules! each {
             Builder::Timestamp($b) => $do,
             Builder::Time($b) => $do,
             Builder::Blob($b) => $do,
+            Builder::Nested($nested) => $other,
         }
     };
 }
 
 impl Column {
-    /// None for the nested types, which a CSV field cannot hold.
-    pub(crate) fn new(ty: &Type) -> Option<Column> {
+    pub(crate) fn new(ty: &Type, formats: &Formats) -> Column {
         let builder = match ty {
             Type::Varchar => Builder::Text(StringBuilder::new()),
             Type::Boolean => Builder::Bool(BooleanBuilder::new()),
@@ -89,19 +95,35 @@ impl Column {
             Type::Timestamp => Builder::Timestamp(TimestampMicrosecondBuilder::new()),
             Type::Time => Builder::Time(Time64MicrosecondBuilder::new()),
             Type::Blob => Builder::Blob(BinaryBuilder::new()),
-            Type::List(_) | Type::Struct(_) | Type::Map(..) => return None,
+            Type::List(_) | Type::Struct(_) | Type::Map(..) => {
+                Builder::Nested(Nested::new(ty, formats))
+            }
         };
-        Some(Column { ty: ty.clone(), builder })
+        Column { ty: ty.clone(), formats: formats.clone(), builder }
     }
 
-    /// Adds a field. On an error nothing was added.
-    pub(crate) fn push(&mut self, field: Field<'_>) -> Result<(), Why> {
-        if field.is_null() {
-            each!(&mut self.builder, b => b.append_null());
-            return Ok(());
+    pub(crate) fn push_null(&mut self) {
+        each!(&mut self.builder, b => b.append_null(), n => n.push_null());
+    }
+
+    pub(crate) fn push_text(&mut self, text: &str) -> Result<(), Why> {
+        let pushed = self.try_text(text);
+        if pushed.is_err() {
+            self.push_null();
         }
-        let bytes = field.bytes();
-        let whole = std::str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned())?;
+        pushed
+    }
+
+    /// Text as the table spells it, whatever the formats of the input.
+    pub(crate) fn push_default(&mut self, text: &str) -> Result<(), Why> {
+        let formats = std::mem::take(&mut self.formats);
+        let pushed = self.push_text(text);
+        self.formats = formats;
+        pushed
+    }
+
+    /// On an error nothing is added.
+    pub(crate) fn try_text(&mut self, whole: &str) -> Result<(), Why> {
         let (text, ty) = (text::trim(whole), &self.ty);
         macro_rules! integer {
             ($builder:expr, $native:ident) => {
@@ -124,16 +146,66 @@ impl Column {
             Builder::Decimal(b, precision, scale) => {
                 b.append_value(text::decimal(text, *precision, *scale)?);
             }
-            Builder::Date(b) => b.append_value(time::date(text)?),
-            Builder::Timestamp(b) => b.append_value(time::timestamp(text)?),
+            Builder::Date(b) => b.append_value(self.formats.date.date(text)?),
+            Builder::Timestamp(b) => b.append_value(self.formats.timestamp.timestamp(text)?),
             Builder::Time(b) => b.append_value(time::time(text)?),
             Builder::Blob(b) => b.append_value(text::blob(text)?),
+            Builder::Nested(_) => return Err(format!("is text, not a {ty}")),
         }
         Ok(())
     }
 
-    /// What was added since the last time.
-    pub(crate) fn finish(&mut self) -> ArrayRef {
-        each!(&mut self.builder, b => Arc::new(b.finish()))
+    pub(crate) fn push_json(&mut self, value: &Json<'_>) -> Result<(), Why> {
+        let refused = match (value, &mut self.builder) {
+            (Json::Null, _) => {
+                self.push_null();
+                return Ok(());
+            }
+            (Json::Text(text), _) => return self.push_text(text),
+            (Json::List(_) | Json::Object(_), Builder::Nested(nested)) => {
+                return nested.push(value);
+            }
+            (Json::Bool(value), Builder::Bool(b)) => {
+                b.append_value(*value);
+                return Ok(());
+            }
+            // A number is no text: 000001 would have lost its zeros on the way.
+            (Json::Number(text), builder)
+                if !matches!(
+                    builder,
+                    Builder::Text(_) | Builder::Bool(_) | Builder::Blob(_) | Builder::Nested(_)
+                ) =>
+            {
+                return self.push_text(text);
+            }
+            (value, _) => value.what(),
+        };
+        self.push_null();
+        Err(format!("is {refused}, not a {}", self.ty))
     }
+
+    /// What was added since the last time.
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        Ok(each!(&mut self.builder, b => Arc::new(b.finish()), n => return n.finish()))
+    }
+}
+
+/// A text as a key's value, as CSV spells it; or what is wrong with it.
+pub fn value_of(text: &str, ty: &Type) -> Result<lake_core::value::Value, String> {
+    let mut column = Column::new(ty, &Formats::default());
+    column.push_text(text)?;
+    let array = column.finish().map_err(|e| e.to_string())?;
+    lake_segment::value_at(&array, 0).ok_or_else(|| format!("cannot be a value of {ty}"))
+}
+
+/// A text as a value of a type, as `DEFAULT` spells it, in the one spelling that every
+/// reader understands alike.
+pub(crate) fn check_default(text: &str, ty: &Type) -> Result<String, Why> {
+    if matches!(ty, Type::Blob | Type::List(_) | Type::Struct(_) | Type::Map(..)) {
+        return Err(format!("cannot be given: {ty} has no default"));
+    }
+    let mut column = Column::new(ty, &Formats::default());
+    column.push_text(text)?;
+    let array = column.finish().map_err(|e| e.to_string())?;
+    arrow::util::display::array_value_to_string(&array, 0).map_err(|e| e.to_string())
 }

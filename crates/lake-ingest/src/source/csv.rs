@@ -1,143 +1,205 @@
-//! CSV: columns by the names of the header, values by the table's types.
+//! CSV and TSV: columns by the names of the header, values by the table's types.
 
-use std::io::Read;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use lake_core::schema::Schema;
+use encoding_rs::Encoding;
+use lake_core::types::Type;
 
-use super::column::Column;
-use super::columns::order;
-use super::records::{BadCsv, Field, Records};
+use super::assembly::{Assembly, Fault};
+use super::chunk::{Chunk, Reject, Rejects, Source, raw};
+use super::formats::Formats;
+use super::options::SourceOptions;
+use super::records::{BadCsv, Dialect, Field, Records};
+use super::target::{Renaming, Target, shape};
+use super::unpack::{BadArchive, Stream};
 use crate::error::{IngestError, Place, Result};
-use crate::rows::{Lines, Rows};
 
-const BATCH_ROWS: usize = 64 * 1024;
-/// Far below the 2 GiB that the texts of one batch may take.
-const BATCH_BYTES: usize = 128 << 20;
-/// How much of a bad value is shown.
-const SHOWN: usize = 60;
+/// A text stream, decoded, and what is known of it.
+pub(crate) struct Text {
+    pub(crate) file: Arc<str>,
+    pub(crate) stream: Stream,
+    pub(crate) encoding: &'static Encoding,
+    /// Its rows are wanted as soon as they are there.
+    pub(crate) eager: bool,
+}
 
-pub(crate) fn read(
-    input: impl Read,
+pub(crate) struct Csv {
     file: Arc<str>,
-    schema: &Schema,
-    rows: &mut Rows,
-) -> Result<()> {
-    let mut lines = Lines::default();
-    let outcome = Csv::new(input, &file, schema).and_then(|mut csv| csv.read(rows, &mut lines));
-    rows.set_lines(lines);
-    outcome
-}
-
-struct Csv<'a, R> {
-    file: &'a Arc<str>,
-    schema: &'a Schema,
-    records: Records<R>,
+    records: Records,
+    nulls: Vec<Vec<u8>>,
+    encoding: &'static Encoding,
+    eager: bool,
+    /// What says how many fields there are.
+    names: &'static str,
     /// For each field of a record, the table's column.
-    targets: Vec<usize>,
-    columns: Vec<Column>,
+    targets: Vec<Option<usize>>,
+    absent: Vec<usize>,
+    assembly: Assembly,
+    row: u64,
 }
 
-impl<'a, R: Read> Csv<'a, R> {
-    fn new(input: R, file: &'a Arc<str>, schema: &'a Schema) -> Result<Csv<'a, R>> {
-        let refuse = |why: String| IngestError::File { file: file.clone(), why };
-        let mut records = Records::new(input);
-        let names = header(&mut records, file)?;
-        let places = order(file, &names, schema)?;
-        let mut targets = vec![0; names.len()];
-        for (column, place) in places.iter().enumerate() {
-            targets[*place] = column;
-        }
-        let column = |f: &lake_core::schema::Field| {
-            let nested = || format!("column {} is {}, which CSV cannot hold", f.name, f.ty);
-            Column::new(&f.ty).ok_or_else(|| refuse(nested()))
-        };
-        let columns = schema.fields.iter().map(column).collect::<Result<Vec<_>>>()?;
-        Ok(Csv { file, schema, records, targets, columns })
+/// CSV as text, with the names of its columns.
+pub(crate) fn open(
+    text: Text,
+    options: &SourceOptions,
+    tabs: bool,
+) -> Result<(Records, Vec<String>)> {
+    let Text { file, stream, encoding, .. } = text;
+    let refuse = |why: String| IngestError::File { file: file.clone(), why };
+    let delimiter = options.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
+    let dialect = Dialect { delimiter, quote: options.quote };
+    let ends_line = |b: u8| b == b'\n' || b == b'\r' || !b.is_ascii();
+    if dialect.delimiter == dialect.quote || ends_line(delimiter) || ends_line(options.quote) {
+        return Err(refuse("delimiter and quote must be two ASCII characters".into()));
     }
-
-    fn read(&mut self, rows: &mut Rows, lines: &mut Lines) -> Result<()> {
-        let (mut row, mut pending, mut bytes) = (0, 0, 0);
-        while self.records.advance().map_err(|e| csv_error(self.file, e))? {
-            // With one column an empty line is a NULL; else it is nothing.
-            if self.records.is_blank() && self.targets.len() > 1 {
-                continue;
-            }
-            row += 1;
-            lines.note(row, self.records.line());
-            bytes += self.add(row)?;
-            pending += 1;
-            if pending == BATCH_ROWS || bytes > BATCH_BYTES {
-                rows.push(self.batch(rows)?)?;
-                (pending, bytes) = (0, 0);
-            }
-        }
-        if pending > 0 {
-            rows.push(self.batch(rows)?)?;
-        }
-        Ok(())
+    let mut records = Records::new(stream, dialect);
+    if let Some(names) = &options.columns {
+        return Ok((records, names.clone()));
     }
-
-    /// Adds the current record; returns its size.
-    fn add(&mut self, row: u64) -> Result<usize> {
-        let Csv { file, schema, records, targets, columns } = self;
-        let place = || Place { file: file.clone(), row, line: Some(records.line()) };
-        if records.len() != targets.len() {
-            let why = format!("{} fields where the header has {}", records.len(), targets.len());
-            return Err(IngestError::Row { place: place(), why });
-        }
-        let mut bytes = 0;
-        for (field, target) in records.fields().zip(targets.iter()) {
-            bytes += field.len();
-            let column = &schema.fields[*target];
-            if field.is_null() && column.not_null {
-                return Err(IngestError::Null { place: place(), column: column.name.clone() });
-            }
-            columns[*target].push(field).map_err(|why| IngestError::Cell {
-                place: place(),
-                column: column.name.clone(),
-                text: shown(field),
-                why,
-            })?;
-        }
-        Ok(bytes)
-    }
-
-    fn batch(&mut self, rows: &Rows) -> Result<RecordBatch> {
-        let columns = self.columns.iter_mut().map(Column::finish).collect();
-        Ok(RecordBatch::try_new(rows.schema().clone(), columns)?)
-    }
-}
-
-/// The names of the columns, after the mark that some programs put first.
-fn header<R: Read>(records: &mut Records<R>, file: &Arc<str>) -> Result<Vec<String>> {
-    let refuse = |why: &str| Err(IngestError::File { file: file.clone(), why: why.into() });
-    match records.peek(3).map_err(|e| csv_error(file, e))? {
-        [0xef, 0xbb, 0xbf] => records.skip(3),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refuse("it is UTF-16; CSV must be UTF-8"),
-        _ => {}
-    }
-    if !records.advance().map_err(|e| csv_error(file, e))? {
-        return refuse("it is empty; the first line must name the columns");
+    if !records.advance().map_err(|e| csv_error(&file, e))? {
+        return Err(refuse("it is empty; the first line must name the columns".into()));
     }
     let name = |field: Field<'_>| String::from_utf8(field.bytes().into_owned());
     match records.fields().map(name).collect() {
-        Ok(names) => Ok(names),
-        Err(_) => refuse("its header is not UTF-8"),
+        Ok(names) => Ok((records, names)),
+        Err(_) => Err(refuse(format!("its header is not {}", encoding.name()))),
     }
 }
 
-fn csv_error(file: &Arc<str>, source: BadCsv) -> IngestError {
-    IngestError::Csv { file: file.clone(), source }
+impl Csv {
+    pub(crate) fn new(
+        text: Text,
+        options: &SourceOptions,
+        tabs: bool,
+        target: Target,
+        formats: &Formats,
+    ) -> Result<Csv> {
+        let (file, encoding, eager) = (text.file.clone(), text.encoding, text.eager);
+        let nested = target.schema.fields.iter().find(|f| is_nested(&f.ty));
+        if let Some(f) = nested {
+            let why = format!("column {} is {}, which CSV cannot hold", f.name, f.ty);
+            return Err(IngestError::File { file, why });
+        }
+        let (records, names) = open(text, options, tabs)?;
+        let shape = shape(&file, &names, &Renaming::new(&file, options)?, &target)?;
+        let assembly = Assembly::new(file.clone(), target, formats);
+        assembly.check_defaults(&shape.absent)?;
+        Ok(Csv {
+            file,
+            records,
+            nulls: options.nulls.iter().map(|n| n.clone().into_bytes()).collect(),
+            encoding,
+            eager,
+            names: if options.columns.is_some() { "--columns has" } else { "the header has" },
+            targets: shape.targets,
+            absent: shape.absent,
+            assembly,
+            row: 0,
+        })
+    }
+
+    /// Adds the current record, or rejects it.
+    fn add(&mut self, rejects: &mut dyn Rejects) -> Result<()> {
+        // With one column an empty line is a NULL; else it is nothing.
+        if self.records.is_blank() && self.targets.len() > 1 {
+            return Ok(());
+        }
+        self.row += 1;
+        let (row, line) = (self.row, self.records.line());
+        let place = || Place { file: self.file.clone(), row, line: Some(line) };
+        let raw = || raw(self.records.raw().trim_ascii_end());
+        if self.records.len() != self.targets.len() {
+            let (found, want) = (self.records.len(), self.targets.len());
+            let why = format!("{found} fields where {} {want}", self.names);
+            let reject = Reject { place: place(), column: None, value: None, why, raw: raw() };
+            return rejects.reject(reject);
+        }
+        let mut fault: Option<Fault> = None;
+        for (field, target) in self.records.fields().zip(&self.targets) {
+            let Some(column) = *target else { continue };
+            match fault {
+                Some(_) => self.assembly.blank(column),
+                None => fault = cell(&mut self.assembly, column, field, &self.nulls, self.encoding),
+            }
+        }
+        for column in &self.absent {
+            let found = self.assembly.absent(*column);
+            fault = fault.or(found);
+        }
+        self.assembly.end(row, line, fault.is_none());
+        match fault {
+            None => Ok(()),
+            Some(Fault { column, value, why }) => {
+                let column = Some(self.assembly.target().schema.fields[column].name.clone());
+                rejects.reject(Reject { place: place(), column, value, why, raw: raw() })
+            }
+        }
+    }
 }
 
-/// The value as an error shows it.
-fn shown(field: Field<'_>) -> String {
-    let bytes = field.bytes();
-    let text = String::from_utf8_lossy(&bytes);
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
+fn is_nested(ty: &Type) -> bool {
+    matches!(ty, Type::List(_) | Type::Struct(_) | Type::Map(..))
+}
+
+/// Adds one field.
+#[inline]
+fn cell(
+    assembly: &mut Assembly,
+    column: usize,
+    field: Field<'_>,
+    nulls: &[Vec<u8>],
+    encoding: &'static Encoding,
+) -> Option<Fault> {
+    if is_null(field, nulls) {
+        return assembly.text(column, None);
+    }
+    if let Some(text) = field.text() {
+        return assembly.text(column, Some(&text));
+    }
+    assembly.blank(column);
+    let value = Some(String::from_utf8_lossy(&field.bytes()).into_owned());
+    Some(Fault { column, value, why: format!("is not {}", encoding.name()) })
+}
+
+#[inline]
+pub(crate) fn is_null(field: Field<'_>, nulls: &[Vec<u8>]) -> bool {
+    field.is_empty() || (!field.quoted && nulls.iter().any(|n| n == field.raw()))
+}
+
+impl Source for Csv {
+    fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
+        loop {
+            while !self.assembly.is_full()
+                && self.records.advance_here().map_err(|e| csv_error(&self.file, e))?
+            {
+                self.add(rejects)?;
+            }
+            let paused = self.eager && self.records.may_wait() && !self.assembly.is_empty();
+            if !self.assembly.is_full() && !paused {
+                if self.records.fill().map_err(|e| csv_error(&self.file, e))? {
+                    continue;
+                }
+                return self.assembly.take();
+            }
+            if let Some(chunk) = self.assembly.take()? {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+}
+
+pub(crate) fn csv_error(file: &Arc<str>, error: BadCsv) -> IngestError {
+    match error {
+        BadCsv::Read { line, source } => read_error(file, line, source),
+        source => IngestError::Csv { file: file.clone(), source },
+    }
+}
+
+/// A stream that cannot be read on: an archive that is none, or the disk's trouble.
+pub(crate) fn read_error(file: &Arc<str>, line: u64, source: std::io::Error) -> IngestError {
+    let bad = source.get_ref().and_then(|e| e.downcast_ref::<BadArchive>());
+    match bad {
+        Some(bad) => IngestError::File { file: file.clone(), why: bad.to_string() },
+        None => IngestError::Csv { file: file.clone(), source: BadCsv::Read { line, source } },
     }
 }

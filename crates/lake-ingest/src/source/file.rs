@@ -7,13 +7,10 @@ use lake_store::Root;
 use parquet::file::reader::ChunkReader;
 
 use crate::error::{IngestError, Result};
-use crate::source::InputFormat;
-
-const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// Opens a file for reading. Links are followed, as people name their inputs by
 /// them; a pipe or a device is refused.
-pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + 'static + use<>> {
+pub(crate) fn open(path: &Path) -> Result<impl ChunkReader<T: Send + 'static> + 'static + use<>> {
     let open = || -> std::io::Result<_> {
         let real = path.canonicalize()?;
         match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
@@ -27,17 +24,4 @@ pub(crate) fn open(path: &Path) -> Result<impl ChunkReader + 'static + use<>> {
 /// The file as a stream from its first byte, wherever somebody looked before.
 pub(crate) fn from_start<F: ChunkReader>(input: &F, name: &Arc<str>) -> Result<F::T> {
     input.get_read(0).map_err(|e| IngestError::File { file: name.clone(), why: e.to_string() })
-}
-
-/// The format by the name's extension, or else by the first bytes.
-pub(crate) fn guess(path: &Path, input: &impl ChunkReader) -> InputFormat {
-    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    match extension.as_deref() {
-        Some("csv") => InputFormat::Csv,
-        Some("parquet" | "parq" | "pq") => InputFormat::Parquet,
-        _ => match input.get_bytes(0, PARQUET_MAGIC.len()) {
-            Ok(bytes) if bytes == PARQUET_MAGIC => InputFormat::Parquet,
-            _ => InputFormat::Csv,
-        },
-    }
 }

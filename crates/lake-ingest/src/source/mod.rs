@@ -1,57 +1,51 @@
-//! Rows from files: checked against the table's schema, in its types and order.
+//! Rows from files and streams: checked against the table's schema, in its types
+//! and order, each with the place it came from.
+//!
+//! `open` finds the form of an input and makes its reader, which is one of `csv`
+//! (over `records`), `objects` (JSON, over `framing` and `json`), `parquet` and
+//! `ipc`. Text goes through `unpack` and `encoding` first and into `assembly` cell by
+//! cell; Arrow batches go through `conform`. `chunk` is what comes out.
 
+mod assembly;
 mod cast;
+mod chunk;
 mod column;
-mod columns;
+mod conform;
 mod csv;
+mod encoding;
+mod expand;
 mod file;
+mod formats;
+mod framing;
+mod guard;
+mod guess;
+mod infer;
+mod ipc;
+mod json;
+mod nested;
+mod objects;
+mod open;
+mod options;
 mod parquet;
 mod records;
+mod target;
 mod text;
 mod time;
+mod unpack;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
-use arrow::array::RecordBatch;
-use lake_core::schema::Schema;
-
-use crate::error::Result;
-use crate::rows::Rows;
-
-use cast::conform;
-
-pub(crate) use cast::convert;
+pub(crate) use chunk::Places;
+pub use chunk::{Chunk, Reject, Rejects, Source};
+pub(crate) use column::check_default;
+pub use column::value_of;
+pub(crate) use conform::{of_batch, row_text};
+pub use expand::expand;
+pub use guard::is_guarded;
+pub use infer::infer;
+pub(crate) use infer::of_arrow;
+pub(crate) use open::open_source;
+pub use options::{Input, InputFormat, SourceOptions};
 pub use records::BadCsv;
-
-/// The form of an input file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputFormat {
-    Csv,
-    Parquet,
-}
-
-/// Reads all rows of a file. `format`: None finds out, by the name's extension or
-/// else by the content.
-pub(crate) fn read(
-    path: &Path,
-    format: Option<InputFormat>,
-    schema: &Schema,
-    rows: &mut Rows,
-) -> Result<()> {
-    let input = file::open(path)?;
-    let name = rows.add_file(&path.to_string_lossy());
-    match format.unwrap_or_else(|| file::guess(path, &input)) {
-        InputFormat::Csv => csv::read(file::from_start(&input, &name)?, name, schema, rows),
-        InputFormat::Parquet => parquet::read(input, name, schema, rows),
-    }
-}
-
-/// Takes rows that are in memory already.
-pub(crate) fn take(batch: &RecordBatch, schema: &Schema, rows: &mut Rows) -> Result<()> {
-    let name = rows.add_file("batch");
-    let order = columns::of_arrow(&name, &batch.schema(), schema)?;
-    rows.push(conform(batch, &order, schema, rows)?)
-}

@@ -1,21 +1,23 @@
 //! Parquet: decoded, checked and encoded anew, never adopted. What the file says
 //! of itself is believed as far as it costs nothing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use lake_core::schema::Schema;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
-use super::cast::conform;
-use super::columns::of_arrow;
+use super::chunk::{CHUNK_BYTES, CHUNK_ROWS, Chunk, Rejects, Source};
+use super::conform::Conform;
+use super::guard::guarded;
+use super::options::SourceOptions;
+use super::target::Target;
 use crate::error::{IngestError, Result};
-use crate::rows::Rows;
 
-const BATCH_ROWS: usize = 64 * 1024;
 /// The footer of a sane file is a small part of it; one larger than this is not read.
 const MAX_FOOTER: u64 = 64 << 20;
 const MAX_LEAVES: usize = 16 * 1024;
@@ -25,12 +27,17 @@ const UNPACKED_PER_BYTE: u64 = 1000;
 /// Below this the ratios say nothing.
 const SMALL: u64 = 64 << 20;
 
-pub(crate) fn read(
-    input: impl ChunkReader + 'static,
+pub(crate) struct Parquet {
     file: Arc<str>,
-    schema: &Schema,
-    rows: &mut Rows,
-) -> Result<()> {
+    /// None after an error: the decoder may be in any state.
+    reader: Option<ParquetRecordBatchReader>,
+    conform: Conform,
+}
+
+fn open<R: ChunkReader + 'static>(
+    input: R,
+    file: &Arc<str>,
+) -> Result<ParquetRecordBatchReaderBuilder<R>> {
     let bad = |why: String| IngestError::File { file: file.clone(), why };
     let size = input.len();
     check_footer(&input, size).map_err(bad)?;
@@ -40,25 +47,59 @@ pub(crate) fn read(
     });
     let builder = builder.map_err(|e| bad(format!("not a Parquet file: {e}")))?;
     check_claims(builder.metadata(), size).map_err(bad)?;
-    let order = of_arrow(&file, builder.schema(), schema)?;
-    let first = rows.count();
-    let broken = |rows: &Rows, e: ParquetError| {
-        let row = rows.count() - first + 1;
-        IngestError::File { file: file.clone(), why: format!("cannot read on at row {row}: {e}") }
-    };
-    let mut reader =
-        guarded(|| builder.with_batch_size(BATCH_ROWS).build()).map_err(|e| broken(rows, e))?;
-    loop {
-        let next = guarded(|| reader.next().transpose().map_err(ParquetError::from));
-        let Some(batch) = next.map_err(|e| broken(rows, e))? else { return Ok(()) };
-        rows.push(conform(&batch, &order, schema, rows)?)?;
+    Ok(builder)
+}
+
+pub(crate) fn schema(input: impl ChunkReader + 'static, file: &Arc<str>) -> Result<SchemaRef> {
+    Ok(open(input, file)?.schema().clone())
+}
+
+impl Parquet {
+    pub(crate) fn new(
+        input: impl ChunkReader + 'static,
+        file: Arc<str>,
+        options: &SourceOptions,
+        target: Target,
+    ) -> Result<Parquet> {
+        let builder = open(input, &file)?;
+        let conform = Conform::new(file.clone(), builder.schema(), options, target)?;
+        let rows = batch_rows(builder.metadata());
+        let reader = guarded(|| builder.with_batch_size(rows).build());
+        let reader = reader.map_err(|why| IngestError::File { file: file.clone(), why })?;
+        Ok(Parquet { file, reader: Some(reader), conform })
     }
 }
 
-/// A hostile file may panic the decoder; that is a bad file all the same.
-fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(ParquetError::General("its content makes no sense".into())))
+/// As many rows as make a chunk, by what the file says of their size.
+fn batch_rows(found: &ParquetMetaData) -> usize {
+    let most = |group: &parquet::file::metadata::RowGroupMetaData| {
+        let (rows, bytes) = (group.num_rows().max(1), group.total_byte_size().max(1));
+        usize::try_from(bytes / rows).unwrap_or(CHUNK_BYTES)
+    };
+    let row = found.row_groups().iter().map(most).max().unwrap_or(1).max(1);
+    (CHUNK_BYTES / row).clamp(1, CHUNK_ROWS)
+}
+
+impl Source for Parquet {
+    fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
+        loop {
+            if let Some(chunk) = self.conform.next(rejects)? {
+                return Ok(Some(chunk));
+            }
+            let Some(mut reader) = self.reader.take() else { return Ok(None) };
+            let next = guarded(|| reader.next().transpose().map_err(ParquetError::from));
+            let Some(batch) = next.map_err(|why| {
+                let row = self.conform.row() + 1;
+                let why = format!("cannot read on at row {row}: {why}");
+                IngestError::File { file: self.file.clone(), why }
+            })?
+            else {
+                return Ok(None);
+            };
+            self.reader = Some(reader);
+            self.conform.push(batch);
+        }
+    }
 }
 
 /// Looks at the last eight bytes before anything as long as they say is read.

@@ -3,15 +3,16 @@
 //! Our own, because a field must say whether it was quoted (an empty unquoted
 //! field is NULL, a quoted one is the empty string) and a record must say on
 //! which line it stands. Lines end in LF, CRLF or CR. A quote inside an unquoted
-//! field is text; after a closing quote comes a comma or the end of the line.
+//! field is text; after a closing quote comes a delimiter or the end of the line.
 
 use std::borrow::Cow;
-use std::io::Read;
 use std::ops::Range;
+
+use super::unpack::Stream;
+use super::window::Window;
 
 /// A longer record is more likely an unclosed quote than data.
 pub(crate) const MAX_RECORD: usize = 64 << 20;
-const BLOCK: usize = 256 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BadCsv {
@@ -25,7 +26,8 @@ pub enum BadCsv {
     Read { line: u64, source: std::io::Error },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where in its record a field stands.
+#[derive(Clone, Debug)]
 struct Span {
     bytes: Range<usize>,
     quoted: bool,
@@ -37,63 +39,69 @@ struct Span {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
     raw: &'a [u8],
-    quoted: bool,
-    doubled: bool,
+    /// The quote, where it holds doubled ones.
+    doubled: Option<u8>,
+    pub(crate) quoted: bool,
 }
 
 impl<'a> Field<'a> {
-    pub(crate) fn is_null(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
         self.raw.is_empty() && !self.quoted
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.raw.len()
+    /// As it stands in the input, without the quotes around it.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Its text. None: it is not UTF-8.
+    pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
+        match self.doubled {
+            None => std::str::from_utf8(self.raw).ok().map(Cow::Borrowed),
+            Some(_) => String::from_utf8(self.bytes().into_owned()).ok().map(Cow::Owned),
+        }
     }
 
     pub(crate) fn bytes(&self) -> Cow<'a, [u8]> {
-        if !self.doubled {
-            return Cow::Borrowed(self.raw);
-        }
+        let Some(quote) = self.doubled else { return Cow::Borrowed(self.raw) };
         let mut bytes = Vec::with_capacity(self.raw.len());
         let mut rest = self.raw;
         while let Some((&b, tail)) = rest.split_first() {
             bytes.push(b);
-            rest = if b == b'"' { tail.get(1..).unwrap_or(&[]) } else { tail };
+            rest = if b == quote { tail.get(1..).unwrap_or(&[]) } else { tail };
         }
         Cow::Owned(bytes)
     }
 }
 
-pub(crate) struct Records<R> {
-    input: R,
-    buffer: Vec<u8>,
-    /// What of `buffer` is not yet read: from the current record's end.
-    at: usize,
-    filled: usize,
-    ended: bool,
+/// The two bytes with a meaning beside the ends of lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dialect {
+    pub(crate) delimiter: u8,
+    pub(crate) quote: u8,
+}
+
+pub(crate) struct Records {
+    window: Window,
+    dialect: Dialect,
     spans: Vec<Span>,
+    /// The bytes of the current record, which is used.
+    len: usize,
     /// The line the current record begins on, from 1, and the one after its end.
     line: u64,
     next_line: u64,
 }
 
 enum Split {
-    Record { end: usize, lines: u64 },
+    Record { len: usize, lines: u64 },
     More,
 }
 
-impl<R: Read> Records<R> {
-    pub(crate) fn new(input: R) -> Records<R> {
-        Records {
-            input,
-            buffer: vec![0; BLOCK],
-            at: 0,
-            filled: 0,
-            ended: false,
-            spans: Vec::new(),
-            line: 0,
-            next_line: 1,
-        }
+impl Records {
+    pub(crate) fn new(stream: Stream, dialect: Dialect) -> Records {
+        let (window, spans) = (Window::new(stream), Vec::new());
+        Records { window, dialect, spans, len: 0, line: 0, next_line: 1 }
     }
 
     /// The line on which the current record begins.
@@ -105,101 +113,97 @@ impl<R: Read> Records<R> {
         self.spans.len()
     }
 
-    pub(crate) fn field(&self, i: usize) -> Field<'_> {
-        let Span { bytes, quoted, doubled } = &self.spans[i];
-        Field { raw: &self.buffer[bytes.clone()], quoted: *quoted, doubled: *doubled }
+    /// The whole current record, with the end of its line.
+    pub(crate) fn raw(&self) -> &[u8] {
+        self.window.used(self.len)
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        (0..self.spans.len()).map(|i| self.field(i))
+        let record = self.raw();
+        self.spans.iter().map(move |span| Field {
+            raw: &record[span.bytes.clone()],
+            doubled: span.doubled.then_some(self.dialect.quote),
+            quoted: span.quoted,
+        })
     }
 
     /// Whether the current record is an empty line.
     pub(crate) fn is_blank(&self) -> bool {
-        self.spans.len() == 1 && self.field(0).is_null()
+        matches!(self.spans.as_slice(), [only] if only.bytes.is_empty() && !only.quoted)
     }
 
-    /// The first bytes of the input, before any record is read.
-    pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8], BadCsv> {
-        while self.filled < n && !self.ended {
-            self.fill()?;
+    /// Goes to the next record if it is there whole, without reading.
+    pub(crate) fn advance_here(&mut self) -> Result<bool, BadCsv> {
+        self.line = self.next_line;
+        if self.window.unused().is_empty() {
+            return Ok(false);
         }
-        Ok(&self.buffer[self.at..self.filled.min(self.at + n)])
+        let Split::Record { len, lines } = self.split()? else { return Ok(false) };
+        self.window.advance(len);
+        self.len = len;
+        self.next_line = self.line + lines;
+        Ok(true)
     }
 
-    pub(crate) fn skip(&mut self, n: usize) {
-        self.at += n;
+    /// Reads more; false when there is no more record.
+    pub(crate) fn fill(&mut self) -> Result<bool, BadCsv> {
+        let line = self.next_line;
+        if self.window.ended() {
+            return Ok(false);
+        }
+        if self.window.unused().len() >= MAX_RECORD {
+            return Err(BadCsv::TooLong { line });
+        }
+        self.window.fill().map_err(|source| BadCsv::Read { line, source })?;
+        Ok(true)
+    }
+
+    pub(crate) fn may_wait(&self) -> bool {
+        self.window.may_wait()
     }
 
     /// Goes to the next record; false at the end of the input.
     pub(crate) fn advance(&mut self) -> Result<bool, BadCsv> {
         loop {
-            self.line = self.next_line;
-            if self.at == self.filled && self.ended {
-                return Ok(false);
-            }
-            if self.at < self.filled
-                && let Split::Record { end, lines } = self.split()?
-            {
-                self.at = end;
-                self.next_line = self.line + lines;
+            if self.advance_here()? {
                 return Ok(true);
             }
-            self.fill()?;
-        }
-    }
-
-    /// Reads on, keeping what is not read yet.
-    fn fill(&mut self) -> Result<(), BadCsv> {
-        let kept = self.filled - self.at;
-        if kept >= MAX_RECORD {
-            return Err(BadCsv::TooLong { line: self.next_line });
-        }
-        self.buffer.copy_within(self.at..self.filled, 0);
-        (self.at, self.filled) = (0, kept);
-        if self.buffer.len() - kept < BLOCK {
-            self.buffer.resize(2 * self.buffer.len(), 0);
-        }
-        loop {
-            match self.input.read(&mut self.buffer[kept..]) {
-                Ok(0) => self.ended = true,
-                Ok(n) => self.filled += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(BadCsv::Read { line: self.next_line, source }),
+            if !self.fill()? {
+                return Ok(false);
             }
-            return Ok(());
         }
     }
 
     fn split(&mut self) -> Result<Split, BadCsv> {
         self.spans.clear();
-        let (bytes, line) = (&self.buffer[..self.filled], self.next_line);
-        let (mut at, mut lines) = (self.at, 0);
+        let (bytes, ended, line) = (self.window.unused(), self.window.ended(), self.next_line);
+        let Dialect { delimiter, quote } = self.dialect;
+        let (mut at, mut lines) = (0, 0);
         loop {
             let span = match bytes.get(at) {
-                Some(b'"') => match quoted(bytes, at + 1) {
+                Some(b) if *b == quote => match quoted(bytes, at + 1, quote) {
                     Some((span, newlines)) => {
                         at = span.bytes.end + 1;
                         lines += newlines;
                         span
                     }
-                    None if self.ended => return Err(BadCsv::Unclosed { line: line + lines }),
+                    None if ended => return Err(BadCsv::Unclosed { line: line + lines }),
                     None => return Ok(Split::More),
                 },
                 _ => {
-                    let span = plain(bytes, at);
-                    at = span.bytes.end;
-                    span
+                    let start = at;
+                    at = plain(bytes, at, delimiter);
+                    Span { bytes: start..at, quoted: false, doubled: false }
                 }
             };
             self.spans.push(span);
             let (stop, next) = (bytes.get(at), bytes.get(at + 1));
             // A CR, or a closing quote, may have its LF, or its twin, in the next block.
-            if !self.ended && (stop.is_none() || (stop == Some(&b'\r') && next.is_none())) {
+            if !ended && (stop.is_none() || (stop == Some(&b'\r') && next.is_none())) {
                 return Ok(Split::More);
             }
-            let end = match (stop, next) {
-                (Some(b','), _) => {
+            let len = match (stop, next) {
+                (Some(b), _) if *b == delimiter => {
                     at += 1;
                     continue;
                 }
@@ -211,32 +215,33 @@ impl<R: Read> Records<R> {
                     return Err(BadCsv::AfterQuote { line, field });
                 }
             };
-            return Ok(Split::Record { end, lines: lines + 1 });
+            return Ok(Split::Record { len, lines: lines + 1 });
         }
     }
 }
 
-/// The field that begins here, up to the comma, the end of the line or of what there is.
-fn plain(bytes: &[u8], start: usize) -> Span {
-    let rest = &bytes[start..];
-    let stop = rest.iter().position(|b| matches!(b, b',' | b'\n' | b'\r'));
-    let end = start + stop.unwrap_or(rest.len());
-    Span { bytes: start..end, quoted: false, doubled: false }
+/// Where the field that begins here ends: at the delimiter, at the end of the line
+/// or of what there is.
+fn plain(bytes: &[u8], start: usize, delimiter: u8) -> usize {
+    let stop = |b: &u8| *b == delimiter || *b == b'\n' || *b == b'\r';
+    bytes[start..].iter().position(stop).map_or(bytes.len(), |n| start + n)
 }
 
 /// The quoted field whose first byte is here, and the lines it spans. None: its
 /// closing quote is not there (yet).
-fn quoted(bytes: &[u8], start: usize) -> Option<(Span, u64)> {
+fn quoted(bytes: &[u8], start: usize, quote: u8) -> Option<(Span, u64)> {
     let (mut end, mut doubled, mut lines) = (start, false, 0);
     loop {
-        match bytes.get(end)? {
-            b'"' if bytes.get(end + 1) == Some(&b'"') => {
+        match *bytes.get(end)? {
+            b if b == quote && bytes.get(end + 1) == Some(&quote) => {
                 doubled = true;
                 end += 2;
             }
-            b'"' => return Some((Span { bytes: start..end, quoted: true, doubled }, lines)),
+            b if b == quote => {
+                return Some((Span { bytes: start..end, quoted: true, doubled }, lines));
+            }
             b => {
-                lines += u64::from(*b == b'\n');
+                lines += u64::from(b == b'\n');
                 end += 1;
             }
         }

@@ -16,6 +16,17 @@ fn article(word: &str) -> &'static str {
     if word.starts_with(['I', 'U']) { "an" } else { "a" }
 }
 
+/// How much of a bad value is shown.
+const SHOWN: usize = 60;
+
+/// A value as an error shows it.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
 /// Blanks around a value that is no text mean nothing.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])

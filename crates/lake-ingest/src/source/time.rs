@@ -121,7 +121,7 @@ fn not_a<T>(ty: Type) -> Result<T, Why> {
     })
 }
 
-const TOO_FINE: &str = "is finer than a microsecond";
+pub(crate) const TOO_FINE: &str = "is finer than a microsecond";
 
 /// Days since 1970. A timestamp will do where it is midnight.
 pub(crate) fn date(text: &str) -> Result<i32, Why> {

@@ -1,4 +1,5 @@
 use lake_core::kind::Kind;
+use lake_core::segment::Part;
 use lake_core::value::{Range, Value};
 
 use super::*;
@@ -16,7 +17,7 @@ fn one_segment_a_symbol_sorted_and_without_equal_keys() {
     assert_eq!((done.version, done.duplicate), (2, false));
     assert_eq!((r.rows_in, r.rows_written, r.rows_superseded, r.segments), (5, 4, 1, 2));
     assert_eq!(&*r.table, "bars");
-    let want = [own(&[("b", 1, 3.0), ("b", 3, 4.0)]), own(&[("a", 2, 2.0), ("a", 5, 5.0)])];
+    let want = [own(&[("a", 2, 2.0), ("a", 5, 5.0)]), own(&[("b", 1, 3.0), ("b", 3, 4.0)])];
     assert_eq!(bench.segments(), want);
     let table = bench.table();
     let bytes: u64 = table.segments().map(|(_, s)| s.bytes).sum();
@@ -55,8 +56,9 @@ fn append_refuses_keys_that_are_there() {
             Err(error) => {
                 assert!(there, "{error}");
                 assert_eq!(error.kind(), Kind::BadInput);
-                let date = Value::Date(day);
-                assert_eq!(error.to_string(), format!("table bars has key (a, {date}) already"));
+                let want =
+                    format!("batch, row 2: table bars has key (a, {}) already", Value::Date(day));
+                assert_eq!(error.to_string(), want);
             }
         }
     }
@@ -79,7 +81,7 @@ fn a_key_that_is_the_symbol_alone() {
 #[test]
 fn a_producers_batch_is_committed_once() {
     let mut bench = Bench::keyed();
-    let options = Options { mode: None, producer: producer(7) };
+    let options = Options { producer: producer(7), ..Options::default() };
     let first = bench.writer.ingest_batch("bars", &bars(&[("a", 1, 1.0)]), &options).unwrap();
     let again = bench.writer.ingest_batch("bars", &bars(&[("a", 2, 9.0)]), &options).unwrap();
     assert!(!first.duplicate && again.duplicate);
@@ -88,7 +90,7 @@ fn a_producers_batch_is_committed_once() {
     let mut other = Writer::open(bench.path()).unwrap();
     let there = other.ingest_batch("bars", &bars(&[("a", 3, 9.0)]), &options).unwrap();
     assert_eq!(there, again);
-    let next = Options { mode: None, producer: producer(8) };
+    let next = Options { producer: producer(8), ..Options::default() };
     let empty = other.ingest_batch("bars", &bars(&[]), &next).unwrap();
     assert_eq!((empty.version, empty.duplicate, empty.receipt.segments), (3, false, 0));
     assert!(other.ingest_batch("bars", &bars(&[("a", 4, 9.0)]), &next).unwrap().duplicate);
@@ -103,16 +105,34 @@ fn no_rows_no_version() {
 }
 
 #[test]
-fn wide_batches_and_tables_of_one_part() {
+fn wide_batches_are_packed_unless_told_otherwise() {
     let mut bench = Bench::keyed();
-    let names: Vec<String> = (0..200).map(|i| format!("s{i}")).collect();
+    let names: Vec<String> = (0..200).map(|i| format!("s{i:03}")).collect();
     let rows: Vec<_> = names.iter().map(|name| (name.as_str(), 1, 1.0)).collect();
-    let done = bench.ingest(&rows, None).unwrap();
-    assert_eq!(done.receipt.segments, 200);
-    assert_eq!(bench.segments().len(), 200);
+    let own = Options { layout: Layout::PerSymbol, ..Options::default() };
+    let done = bench.writer.ingest_batch("bars", &bars(&rows), &own).unwrap();
+    assert_eq!((done.receipt.segments, bench.segments().len()), (200, 200));
+    assert_eq!(bench.ingest(&rows, None).unwrap().receipt.segments, 1);
+    let table = bench.table();
+    let [pack] = table.part(&Part::Packed) else { panic!("one pack is wanted") };
+    let span = pack.symbols.as_deref().unwrap();
+    let ends = (span.first[0].as_str(), span.last[0].as_str(), span.count);
+    assert_eq!(ends, ("s000", "s199", 200));
+    assert_eq!(pack.range, Some(Range::new(vec![Value::Date(1)], vec![Value::Date(1)])));
+    assert_eq!(bench.ingest(&rows[..64], None).unwrap().receipt.segments, 64);
+    let packed = Options { layout: Layout::Packed, ..Options::default() };
+    let done = bench.writer.ingest_batch("bars", &bars(&rows[..2]), &packed).unwrap();
+    assert_eq!(done.receipt.segments, 1);
+}
+
+#[test]
+fn a_table_of_one_part() {
+    let mut bench = Bench::keyed();
     let def = table("flat", COLUMNS, &[], &["symbol", "date"], &["symbol", "date"]);
     let _ = create_table(bench.writer.lake(), &def).unwrap();
-    let done = bench.writer.ingest_batch("flat", &bars(&rows), &Options::default()).unwrap();
+    let rows = [("b", 1, 1.0), ("a", 1, 1.0)];
+    let packed = Options { layout: Layout::Packed, ..Options::default() };
+    let done = bench.writer.ingest_batch("flat", &bars(&rows), &packed).unwrap();
     assert_eq!(done.receipt.segments, 1);
     let in_top = bench.files("/warehouse/flat/inc-");
     assert_eq!(in_top.len(), 1, "{in_top:?}");

@@ -1,16 +1,19 @@
-use lake_core::edit::{Action, Cause};
-use lake_core::kind::Kind;
-use lake_core::schema::{Field, Schema};
-use lake_core::types::Type;
-use lake_log::{Access, Outcome};
+use std::path::PathBuf;
 
+use lake_core::kind::Kind;
+
+use super::feeds::Meddling;
 use super::*;
-use crate::{IngestError, Input};
+use crate::{Alteration, FileFeed, SourceOptions, alter_table};
 
 #[allow(clippy::disallowed_methods)]
-fn put(path: &Path, text: &str) -> Input {
+pub(super) fn put(path: &Path, text: &str) -> PathBuf {
     std::fs::write(path, text).unwrap();
-    Input { path: path.to_owned(), format: None }
+    path.to_owned()
+}
+
+pub(super) fn feed(files: &[PathBuf]) -> FileFeed {
+    FileFeed::new(files.to_vec(), SourceOptions::default())
 }
 
 #[test]
@@ -19,7 +22,7 @@ fn bad_symbols_name_their_row() {
     let good = put(&bench.path().join("one.csv"), "symbol,date,close\na,2026-11-20,1\n");
     let text = "symbol,date,close\na,2026-11-20,1\n\n\"x\ny\",2026-11-20,1\n";
     let bad = put(&bench.path().join("two.csv"), text);
-    let error = bench.writer.ingest_files("bars", &[good, bad], &Options::default()).unwrap_err();
+    let error = bench.writer.ingest("bars", &feed(&[good, bad]), &Options::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::BadInput);
     let text = error.to_string();
     let want = "two.csv, row 2 (line 4), column symbol: \"x\\ny\" cannot be a partition value: ";
@@ -32,12 +35,12 @@ fn files_of_one_call_are_one_commit_and_the_last_file_wins() {
     let mut bench = Bench::keyed();
     let one = put(&bench.path().join("one.csv"), "symbol,date,close\na,2026-11-20,1\n");
     let two = put(&bench.path().join("two.csv"), "close,symbol,date\n2,a,2026-11-20\n");
-    let inputs = [one, two];
-    let done = bench.writer.ingest_files("bars", &inputs, &Options::default()).unwrap();
+    let inputs = feed(&[one, two]);
+    let done = bench.writer.ingest("bars", &inputs, &Options::default()).unwrap();
     assert_eq!((done.version, done.receipt.rows_superseded), (2, 1));
     assert_eq!(bench.segments()[0][0].2, 2.0);
-    let append = Options { mode: Some(Mode::Append), producer: None };
-    let error = bench.writer.ingest_files("bars", &inputs, &append).unwrap_err().to_string();
+    let append = Options { mode: Some(Mode::Append), ..Options::default() };
+    let error = bench.writer.ingest("bars", &inputs, &append).unwrap_err().to_string();
     assert!(error.contains("one.csv, row 1 (line 2) and row 1 of "), "{error}");
 }
 
@@ -48,53 +51,27 @@ fn no_such_table() {
     assert_eq!((error.kind(), error.to_string()), (Kind::NotFound, "no table nope".into()));
 }
 
-/// Another writer adds a column at the worst moment: the batch is shaped anew and,
-/// as it lacks the column, refused; nothing of the first try is left.
+/// Another writer drops a column at the worst moment: the batch is shaped anew and,
+/// as it has the column still, refused; nothing of the first try is left.
 #[test]
 fn a_schema_that_changes_meanwhile_is_seen() {
-    let bench = Bench::keyed();
-    let mut writer = Writer::open(bench.path()).unwrap();
-    let mut other = Lake::open(bench.path(), Access::Write).unwrap();
-    let changed = std::cell::Cell::new(0);
-    let outcome = writer.ingest("bars", &Options::default(), |def, rows| {
-        crate::source::take(&bars(&[("a", 1, 1.0)]), def.schema(), rows)?;
-        changed.set(changed.get() + 1);
-        if changed.get() == 1 {
-            add_column(&bench);
-        }
-        Ok(())
-    });
-    let error = outcome.unwrap_err();
-    assert!(matches!(error, IngestError::File { .. }), "{error}");
-    assert!(error.to_string().contains("column extra is missing"), "{error}");
-    assert_eq!(changed.get(), 1);
-    assert!(bench.files(".parquet").is_empty() && bench.files(".parquet.tmp").is_empty());
-    assert_eq!(other.refresh().unwrap().version, 2);
-}
-
-fn add_column(bench: &Bench) {
-    let mut lake = Lake::open(bench.path(), Access::Write).unwrap();
-    let draft = lake.begin().unwrap();
-    let table = draft.state.table("bars").unwrap();
-    let mut fields = table.schema().fields.clone();
-    fields.push(Field {
-        id: 4,
-        name: "extra".into(),
-        ty: Type::Int64,
-        not_null: false,
-        default: None,
-    });
-    let mut txn = draft.transaction(Cause::Alter);
-    let schema = Schema { version: 2, fields };
-    txn.actions.push(Action::SetSchema { table: table.def.id, schema });
-    assert!(matches!(lake.commit(txn), Ok(Outcome::Committed { version: 2, .. })));
+    let mut bench = Bench::keyed();
+    let mut other = Writer::open(bench.path()).unwrap();
+    let drop_close = Alteration::DropColumn { name: "close".into() };
+    let meddle = || assert!(alter_table(other.lake(), "bars", &drop_close).is_ok());
+    let feed = Meddling::new(vec![bars(&[("a", 1, 9.0)])], meddle);
+    let error = bench.writer.ingest("bars", &feed, &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("no column \"close\""), "{error}");
+    assert_eq!(feed.opened(), 2);
+    assert!(bench.files(".parquet").is_empty());
+    assert_eq!(bench.writer.lake().refresh().unwrap().version, 2);
 }
 
 /// Another writer appends the same key between our look and our commit.
 #[test]
 fn two_appends_of_one_key_cannot_both_win() {
     let bench = Bench::keyed();
-    let append = Options { mode: Some(Mode::Append), producer: None };
+    let append = Options { mode: Some(Mode::Append), ..Options::default() };
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|i| {

@@ -4,6 +4,7 @@ pub(crate) mod history;
 pub(crate) mod sql;
 pub(crate) mod symbols;
 pub(crate) mod tables;
+pub(crate) mod watermark;
 
 use lake_core::schema::{FieldId, TableDef};
 use lake_core::segment::Part;
@@ -11,7 +12,7 @@ use lake_core::value;
 use serde_json::{Value, json};
 
 /// A key of the log as JSON: the value itself where there is one range column.
-fn key(key: &[value::Value]) -> Value {
+pub(crate) fn key(key: &[value::Value]) -> Value {
     match key {
         [] => Value::Null,
         [one] => key_value(one),

@@ -1,110 +1,182 @@
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use clap::ValueEnum;
-use lake_cli::render::Record;
-use lake_cli::{Console, Failure, Outcome};
+use lake_cli::env::scratch_dir;
+use lake_cli::{Console, Failure, Outcome, parse};
 use lake_core::edit::ProducerSeq;
-use lake_ingest::{Ingested, Input, InputFormat, Mode, Options, Writer};
+use lake_core::kind::Kind;
+use lake_ingest::{
+    Feed, FileFeed, Input, OnceFeed, Options, SqlFeed, Stream, StreamEnd, StreamOptions, Writer,
+};
 
+use super::batch::BatchFlags;
+use super::input::{InputFlags, files};
+use super::new_table::NewTable;
+use super::receipt;
 use crate::failure::of_ingest;
+use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
   lake-writer ingest bars daily.csv
-  lake-writer ingest bars 2025.parquet 2026.parquet --format json
+  lake-writer ingest bars '2026-*.parquet' --format json
   lake-writer ingest bars daily.csv --producer sync-sh --seq 20261120
+  lake-writer ingest bars export.csv --encoding gbk --map Date=date --map Close=close --map-only
+  lake-writer ingest bars quotes.csv --partition-by symbol --key symbol,date
+  feed | lake-writer ingest ticks - --input-format jsonl --producer feed-1 \\
+      --checkpoint-rows 10000 --checkpoint-interval 5s
 
 A CSV file names its columns in the first line. An empty field is NULL, \"\" is the empty text.
-Times with a zone are converted to UTC. All files of one call become visible at once, or none.";
+Times with a zone are converted to UTC. All files of one call become visible at once, or none.
+A stream (-) with checkpoints prints a receipt for each commit, one a line; rows up to its
+through_row are durable. Started again with the same --producer, it skips what is committed.";
 
-/// Store the rows of files as one commit
+/// Store rows of files, or of stdin (-)
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Ingest {
     /// Table to store them in
     table: String,
-    /// CSV or Parquet files
+    /// Files, patterns such as '*.csv', or - for stdin
     #[arg(required = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     files: Vec<PathBuf>,
-    /// What becomes of keys that are there [default: upsert with a key, append without]
-    #[arg(long, value_enum)]
-    mode: Option<ModeName>,
-    /// Form of the files [default: by extension, or else by content]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    input_format: Option<FormatName>,
-    /// Who sends this batch; with --seq it is committed once, however often it is sent
-    #[arg(long, requires = "seq", value_name = "NAME", value_parser = producer)]
+    #[command(flatten)]
+    batch: BatchFlags,
+    /// Who sends; with --seq a batch is committed once, however often it is sent
+    #[arg(long, value_name = "NAME", value_parser = super::batch::producer)]
     producer: Option<String>,
     /// The producer's own number of this batch
     #[arg(long, requires = "producer", value_name = "N")]
     seq: Option<u64>,
+    /// SELECT ... FROM input: what of the input is stored
+    #[arg(long, value_name = "SELECT")]
+    sql: Option<String>,
+    #[command(flatten)]
+    input: InputFlags,
+    #[command(flatten)]
+    new: NewTable,
+    #[command(flatten)]
+    stream: StreamFlags,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModeName {
-    /// Refuse rows whose key is there
-    Append,
-    /// The row of the later commit wins
-    Upsert,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FormatName {
-    Csv,
-    Parquet,
-}
-
-fn producer(text: &str) -> Result<String, String> {
-    const MOST: usize = 256;
-    if text.is_empty() || text.len() > MOST || text.chars().any(char::is_control) {
-        return Err(format!("1 to {MOST} bytes without control characters"));
-    }
-    Ok(text.to_owned())
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Streams")]
+struct StreamFlags {
+    /// Commit after so many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_rows: Option<u64>,
+    /// Commit rows that have waited so long
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    checkpoint_interval: Option<Duration>,
+    /// The number of the input's first row in the producer's life
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    first_row: u64,
+    /// How often a checkpoint is tried anew when others are in the way
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    retries: u32,
+    /// Rows a second at most
+    #[arg(long, value_name = "ROWS")]
+    throttle: Option<u64>,
 }
 
 impl Ingest {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        if self.files.iter().any(|f| f.as_os_str() == "-") {
-            return Err(Failure::bad_input("cannot read rows from stdin")
-                .hint("give a file; one that is called - is ./-"));
-        }
         // One segment a symbol may be many files at once; where the limit cannot be
         // raised, running out of them is an error of its own.
         lake_store::process::raise_file_limit();
-        let format = self.input_format.map(|name| match name {
-            FormatName::Csv => InputFormat::Csv,
-            FormatName::Parquet => InputFormat::Parquet,
-        });
-        let mode = self.mode.map(|name| match name {
-            ModeName::Append => Mode::Append,
-            ModeName::Upsert => Mode::Upsert,
-        });
-        let producer = match (self.producer, self.seq) {
-            (Some(producer), Some(seq)) => Some(ProducerSeq { producer: producer.into(), seq }),
+        self.batch.set_workers()?;
+        let stdin = self.files.len() == 1 && self.files[0].as_os_str() == "-";
+        let is_stream = self.stream.checkpoint_rows.is_some()
+            || self.stream.checkpoint_interval.is_some()
+            || (self.producer.is_some() && self.seq.is_none());
+        let source = self.input.options();
+        let feed: Box<dyn Feed> = match (stdin, &self.sql) {
+            (true, Some(_)) => return Err(Failure::bad_input("--sql reads files, not stdin")),
+            (true, None) => {
+                let (name, reader) = ("stdin".into(), Box::new(io::stdin()));
+                Box::new(OnceFeed::new(Input::Reader { name, reader }, source))
+            }
+            (false, None) => {
+                let files = files(&self.files)?;
+                self.new.create_from_files(lake, &self.table, &files, &source, console)?;
+                Box::new(FileFeed::new(files, source))
+            }
+            (false, Some(sql)) => {
+                let (files, sql) = (files(&self.files)?, sql.clone());
+                let (memory, spill) = (self.batch.memory(), scratch_dir());
+                let feed = SqlFeed { files, options: source, sql, memory, spill };
+                self.new.create_from_select(lake, &self.table, &feed, console)?;
+                Box::new(feed)
+            }
+        };
+        if is_stream {
+            if self.seq.is_some() {
+                return Err(Failure::bad_input("a stream numbers its checkpoints itself")
+                    .hint("leave out --seq, or the checkpoints"));
+            }
+            if self.files.len() != 1 {
+                return Err(Failure::bad_input("a stream has one input, as its rows are numbered"));
+            }
+            return self.stream(lake, &*feed, console);
+        }
+        let producer = match (&self.producer, self.seq) {
+            (Some(producer), Some(seq)) => {
+                Some(ProducerSeq { producer: producer.as_str().into(), seq })
+            }
             _ => None,
         };
-        let inputs: Vec<Input> =
-            self.files.into_iter().map(|path| Input { path, format }).collect();
+        let options = Options { producer, ..self.batch.options(lake, &self.table)? };
         let mut writer = Writer::open(lake).map_err(of_ingest)?;
-        let options = Options { mode, producer };
-        let done = writer.ingest_files(&self.table, &inputs, &options).map_err(of_ingest)?;
-        console.out.committed();
-        console.record(&receipt(&done))?;
+        let done = writer.ingest(&self.table, &*feed, &options).map_err(of_ingest)?;
+        if !options.dry_run {
+            console.out.committed();
+        }
+        console.record(&receipt::of_ingest(done.version, &done.receipt, done.duplicate))?;
         Ok(Outcome::Done)
     }
-}
 
-fn receipt(done: &Ingested) -> Record {
-    let r = &done.receipt;
-    Record::new()
-        .with("version", done.version)
-        .with("table", &*r.table)
-        .with("rows_in", r.rows_in)
-        .with("rows_written", r.rows_written)
-        .with("rows_superseded", r.rows_superseded)
-        .with("rows_rejected", r.rows_rejected)
-        .with("segments", r.segments)
-        .with("bytes", r.bytes)
-        .with("duplicate", done.duplicate)
-        .with("elapsed_ms", r.elapsed_ms)
+    fn stream(
+        &self,
+        lake: &Path,
+        feed: &dyn Feed,
+        console: &mut Console,
+    ) -> Result<Outcome, Failure> {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        Signals::hold().watch(|| STOP.store(true, Ordering::Relaxed));
+        let mut writer = Writer::open(lake).map_err(of_ingest)?;
+        let stream = Stream {
+            writer: &mut writer,
+            table: &self.table,
+            options: self.batch.options(lake, &self.table)?,
+            stream: StreamOptions {
+                checkpoint_rows: self.stream.checkpoint_rows,
+                checkpoint_interval: self.stream.checkpoint_interval,
+                producer: self.producer.as_deref().map(Into::into),
+                first_row: self.stream.first_row,
+                retries: self.stream.retries,
+                throttle: self.stream.throttle,
+            },
+            stop: &STOP,
+        };
+        let mut failed = None;
+        let end = stream.run(feed, &mut |done| {
+            console.out.committed();
+            let record = receipt::of_ingest(done.version, &done.receipt, done.duplicate);
+            console.record_line(&record).map_err(|failure| {
+                failed = Some(failure);
+                lake_ingest::IngestError::Stopped
+            })
+        });
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        match end.map_err(of_ingest)? {
+            StreamEnd::Done => Ok(Outcome::Done),
+            StreamEnd::Stopped => {
+                Err(Failure::new(Kind::Interrupted, "stopped; what was read is committed"))
+            }
+        }
+    }
 }

@@ -1,10 +1,21 @@
 //! One command a file: its flags, and what it does with them.
 
+pub(crate) mod alter;
+mod batch;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod drain;
 pub(crate) mod ingest;
+pub(crate) mod ingest_many;
 pub(crate) mod init;
+mod input;
+mod new_table;
+pub(crate) mod quarantine;
+mod receipt;
+pub(crate) mod restore;
 pub(crate) mod status;
+pub(crate) mod tag;
 
 use lake_cli::render::{Column, Rows};
 use lake_store::Finding;

@@ -1,0 +1,311 @@
+//! From the rows of one table to staged segments, and what the commit must say and
+//! expect of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lake_core::edit::{Action, Expect, Receipt};
+use lake_core::mask::{Owners, Stretch};
+use lake_core::segment::{Part, Segment};
+use lake_core::state::Table;
+use lake_core::symbol::Symbol;
+use lake_core::value::Value;
+use lake_log::Snapshot;
+use lake_store::{Root, Stopwatch};
+use rayon::prelude::*;
+
+use crate::block::{Block, Pile};
+use crate::error::{IngestError, Result};
+use crate::fill::fill;
+use crate::kit::Kit;
+use crate::layout::{ends_of, pieces};
+use crate::options::{Mode, Options};
+use crate::overlap::settle;
+use crate::rejects::Gate;
+use crate::source::Source;
+use crate::split::{Equal, Group, Keys, groups};
+use crate::stage::{Blank, Files};
+use crate::stored::Stored;
+
+/// From so many rows on, all processors work.
+const MANY_ROWS: usize = 64 * 1024;
+/// Of the memory an ingest may take, the part that holds rows as they came: sorting
+/// and encoding take the rest.
+const PILE_SHARE: usize = 4;
+
+/// The stored rows a mode has to look at, leased while it does.
+pub(crate) struct Seen<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) snapshot: &'a Snapshot,
+}
+
+/// One table's part of a transaction in the making.
+pub(crate) struct Maker<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) kit: &'a Kit,
+    pub(crate) options: &'a Options,
+    pub(crate) files: &'a Files,
+    pub(crate) root: &'a Root,
+    pub(crate) seen: Option<Seen<'a>>,
+}
+
+/// What became of the rows.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) staged: Vec<(Part, Segment)>,
+    expects: Vec<Expect>,
+    /// By partition, what of the stored rows is replaced.
+    replaced: BTreeMap<Vec<Symbol>, Stretch>,
+    rows_in: u64,
+    superseded: u64,
+    through_row: Option<u64>,
+}
+
+type Ends<'a> = (Option<&'a Value>, Option<&'a Value>);
+
+/// How a mode treats a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) mode: Mode,
+    pub(crate) keep_nulls: bool,
+    keyed: bool,
+}
+
+impl Way {
+    pub(crate) fn of(table: &Table, options: &Options) -> Result<Way> {
+        let keyed = !table.def.key.is_empty();
+        let mode = options.mode.unwrap_or(if keyed { Mode::Upsert } else { Mode::Append });
+        if !keyed && (matches!(mode, Mode::Upsert | Mode::Ignore) || options.keep_nulls) {
+            return Err(IngestError::NoKey(table.def.name.clone()));
+        }
+        if mode == Mode::ReplaceRange && table.def.range_columns().is_empty() {
+            return Err(IngestError::NoOrder(table.def.name.clone()));
+        }
+        if options.keep_nulls && mode != Mode::Upsert {
+            return Err(IngestError::KeepNulls);
+        }
+        Ok(Way { mode, keep_nulls: options.keep_nulls, keyed })
+    }
+
+    /// Whether what is stored decides what is written.
+    pub(crate) fn looks(self) -> bool {
+        self.keep_nulls || (self.keyed && matches!(self.mode, Mode::Append | Mode::Ignore))
+    }
+
+    fn equal(self) -> Equal {
+        match self.mode {
+            _ if !self.keyed || self.keep_nulls => Equal::Keep,
+            Mode::Append => Equal::Refuse,
+            Mode::Ignore => Equal::FirstWins,
+            Mode::Upsert | Mode::ReplaceRange | Mode::Replace => Equal::LastWins,
+        }
+    }
+}
+
+impl Maker<'_> {
+    /// Reads the source to its end, a block of rows at a time.
+    pub(crate) fn make(&self, source: &mut dyn Source, gate: &mut Gate) -> Result<Made> {
+        let way = Way::of(self.table, self.options)?;
+        let mut made = Made { through_row: self.options.through_row, ..Made::default() };
+        let mut pile = Pile::new(self.options.memory / PILE_SHARE);
+        let mut blocks = 0;
+        loop {
+            while !pile.is_full()
+                && let Some(chunk) = source.next(gate)?
+            {
+                pile.push(self.kit.check(chunk, gate)?);
+            }
+            if pile.rows() == 0 {
+                break;
+            }
+            made.rows_in += pile.rows() as u64;
+            let block = pile.take(self.kit.format.schema())?;
+            blocks += 1;
+            if blocks > 1 && way.keep_nulls {
+                return Err(IngestError::TooMuch("--keep-nulls holds all rows in memory"));
+            }
+            self.stage(way, block, gate, &mut made)?;
+        }
+        if blocks > 1 && way.keyed {
+            let first_wins = way.equal() == Equal::FirstWins;
+            let twice = settle(self, &mut made.staged, first_wins)?;
+            if twice > 0 && way.equal() == Equal::Refuse {
+                return Err(IngestError::SameKeys(twice));
+            }
+            made.superseded += twice;
+        }
+        made.rows_in += gate.count();
+        Ok(made)
+    }
+
+    fn stage(&self, way: Way, block: Block, gate: &mut Gate, made: &mut Made) -> Result<()> {
+        let def = &self.table.def;
+        let mut groups = groups(def, &block)?;
+        let keys = Keys::of(def, &block.batch)?;
+        let arrange = |group: &mut Group| group.arrange(&keys, way.equal(), &block);
+        made.superseded += match block.batch.num_rows() > MANY_ROWS {
+            true => groups.par_iter_mut().map(arrange).sum::<Result<u64>>()?,
+            false => groups.iter_mut().map(arrange).sum::<Result<u64>>()?,
+        };
+        let mut block = block;
+        if let Some(seen) = &self.seen {
+            self.look(way, seen, &keys, &mut block, &mut groups, made)?;
+        }
+        if way.keep_nulls {
+            made.rows_in -= self.check_filled(&block, &mut groups, gate)?;
+        }
+        if matches!(way.mode, Mode::ReplaceRange | Mode::Replace) {
+            self.replace(way, &block, &groups, &mut made.replaced)?;
+        }
+        let pieces = pieces(def, &mut groups, self.options.layout);
+        self.files.announce(pieces.len());
+        let write = |piece: &crate::layout::Piece| -> Result<(Part, Segment)> {
+            let (table, format, part) = (self.table, &self.kit.format, &piece.part);
+            let blank = Blank { table, format, part, rows: piece.rows };
+            let mut segment = self.files.write(&blank, piece.windows(&groups, &block.batch))?;
+            if piece.span.is_some() {
+                segment.range = piece.range(def, &groups, &block.batch);
+                segment.symbols.clone_from(&piece.span);
+            }
+            Ok((piece.part.clone(), segment))
+        };
+        // A few small segments are done sooner than threads are woken.
+        let written: Vec<_> = match pieces.len() > 1 && block.batch.num_rows() > MANY_ROWS / 8 {
+            true => pieces.par_iter().map(write).collect::<Result<_>>()?,
+            false => pieces.iter().map(write).collect::<Result<_>>()?,
+        };
+        made.staged.extend(written);
+        Ok(())
+    }
+
+    /// Lets what is stored decide, and makes the commit depend on its staying so.
+    fn look(
+        &self,
+        way: Way,
+        seen: &Seen<'_>,
+        keys: &Keys,
+        block: &mut Block,
+        groups: &mut Vec<Group>,
+        made: &mut Made,
+    ) -> Result<()> {
+        let def = &self.table.def;
+        let Some(table) = seen.snapshot.state().table_by_id(def.id) else { return Ok(()) };
+        let (since, id) = (seen.snapshot.version(), def.id);
+        let mut all: Option<lake_core::value::Range> = None;
+        let mut known = true;
+        for group in &*groups {
+            let range = ends_of(def, group, &block.batch);
+            known &= range.is_some();
+            all = match (all, &range) {
+                (Some(all), Some(range)) => Some(all.join(range)),
+                (None, range) => range.clone(),
+                (all, None) => all,
+            };
+            let part = Part::Of(group.symbols.clone());
+            made.expects.push(Expect::Untouched { table: id, part, since, range });
+        }
+        let range = all.filter(|_| known);
+        if !def.partition_by.is_empty() {
+            let part = Part::Packed;
+            made.expects.push(Expect::Untouched { table: id, part, since, range });
+        }
+        let stored = Stored::of(seen.root, table, block, groups)?;
+        match way.mode {
+            Mode::Append => stored.refuse(def, block)?,
+            Mode::Ignore => made.superseded += stored.leave_out(groups),
+            _ => made.superseded += fill(def, keys, block, groups, &stored)?,
+        }
+        groups.retain(|group| !group.rows.is_empty());
+        Ok(())
+    }
+
+    /// A row that was put together of several may break a CHECK that each of them keeps.
+    /// Returns how many do.
+    fn check_filled(&self, block: &Block, groups: &mut Vec<Group>, gate: &mut Gate) -> Result<u64> {
+        let before = gate.count();
+        let place = |row| block.place(row);
+        if let Some(keep) = self.kit.kept(&block.batch, &place, gate)? {
+            groups.iter_mut().for_each(|g| g.rows.retain(|row| keep[*row as usize]));
+            groups.retain(|group| !group.rows.is_empty());
+        }
+        Ok(gate.count() - before)
+    }
+
+    fn replace(
+        &self,
+        way: Way,
+        block: &Block,
+        groups: &[Group],
+        replaced: &mut BTreeMap<Vec<Symbol>, Stretch>,
+    ) -> Result<()> {
+        for group in groups {
+            if way.mode == Mode::Replace {
+                replaced.insert(group.symbols.clone(), Stretch::whole());
+                continue;
+            }
+            let range = ends_of(&self.table.def, group, &block.batch);
+            let ends =
+                range.and_then(|r| Some((r.min().first()?.clone(), r.max().first()?.clone())));
+            let Some((from, to)) = ends else {
+                return Err(IngestError::NullOrder(self.table.def.name.clone()));
+            };
+            match replaced.get_mut(&group.symbols) {
+                Some(Stretch { from: Some(least), to: Some(most) }) => {
+                    *least = from.min(least.clone());
+                    *most = to.max(most.clone());
+                }
+                _ => {
+                    let stretch = Stretch { from: Some(from), to: Some(to) };
+                    replaced.insert(group.symbols.clone(), stretch);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Made {
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.staged.is_empty() && self.replaced.is_empty()
+    }
+
+    pub(crate) fn receipt(&self, table: &Table, gate: &Gate, watch: &Stopwatch) -> Receipt {
+        Receipt {
+            table: table.def.name.as_str().into(),
+            rows_in: self.rows_in,
+            rows_written: self.staged.iter().map(|(_, s)| s.rows).sum(),
+            rows_superseded: self.superseded,
+            rows_rejected: gate.count(),
+            segments: self.staged.len() as u64,
+            bytes: self.staged.iter().map(|(_, s)| s.bytes).sum(),
+            elapsed_ms: watch.elapsed().as_millis() as u64,
+            through_row: self.through_row,
+        }
+    }
+
+    /// What is replaced goes before what is added.
+    pub(crate) fn hides(&self, table: &Table) -> Vec<Action> {
+        let mut by_stretch: HashMap<Ends<'_>, Vec<Vec<Symbol>>> = HashMap::new();
+        for (symbols, stretch) in &self.replaced {
+            let ends = (stretch.from.as_ref(), stretch.to.as_ref());
+            by_stretch.entry(ends).or_default().push(symbols.clone());
+        }
+        let hide = |((from, to), owners): (Ends<'_>, _)| Action::Hide {
+            table: table.def.id,
+            owners: Some(Owners::new(owners)),
+            stretch: Stretch { from: from.cloned(), to: to.cloned() },
+        };
+        by_stretch.into_iter().map(hide).collect()
+    }
+
+    pub(crate) fn adds(self, table: &Table) -> (Vec<Expect>, Vec<Action>) {
+        let id = table.def.id;
+        let mut by_part: BTreeMap<Part, Vec<Segment>> = BTreeMap::new();
+        for (part, segment) in self.staged {
+            by_part.entry(part).or_default().push(segment);
+        }
+        let mut expects = self.expects;
+        expects.push(Expect::Schema { table: id, version: table.schema().version });
+        let add = |(part, segments)| Action::Add { table: id, part, segments };
+        (expects, by_part.into_iter().map(add).collect())
+    }
+}

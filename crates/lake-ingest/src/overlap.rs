@@ -1,0 +1,59 @@
+//! Blocks of one input that share keys: their staged segments are merged, so that an
+//! input of any size ends as if it had been sorted in one piece.
+
+use lake_core::segment::{Part, Rank, Segment};
+use lake_segment::{Merge, MergeInput, MergeOptions};
+
+use crate::clusters::clusters_of;
+use crate::error::Result;
+use crate::make::Maker;
+use crate::packs::write_packs;
+use crate::stage::Blank;
+
+pub(crate) type Staged = (Part, Segment);
+
+/// Merges the staged segments that may share keys. The later one wins, or the first.
+/// Returns how many rows lost.
+pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -> Result<u64> {
+    let mut lost = 0;
+    let all = std::mem::take(staged);
+    let count = all.len() as u32;
+    let ranked = (0..).zip(all).map(|(i, (part, segment))| {
+        let order = if first { count - i } else { i };
+        (part, Segment { rank: Rank { version: 1, order }, ..segment })
+    });
+    let ranked: Vec<Staged> = ranked.collect();
+    for cluster in clusters_of(ranked.iter().map(|(part, segment)| (part, segment))) {
+        if let [(part, segment)] = *cluster {
+            staged.push((part.clone(), Segment { rank: Rank::default(), ..segment.clone() }));
+            continue;
+        }
+        let inputs: Vec<MergeInput<'_>> = cluster
+            .iter()
+            .map(|(part, segment)| {
+                let path = maker.files.staged_path(segment);
+                MergeInput { path, part, segment }
+            })
+            .collect();
+        let mut merge =
+            Merge::open(maker.root, &maker.table.def, &inputs, &MergeOptions::default())?;
+        let (table, format) = (maker.table, &maker.kit.format);
+        let mut batches = merge.by_ref().map(|b| Ok(b?));
+        let packed = cluster.iter().any(|(part, _)| **part == Part::Packed);
+        // A symbol's own file that shares keys with a pack goes into it.
+        let part = if packed { &Part::Packed } else { cluster[0].0 };
+        let written = match part {
+            Part::Packed => write_packs(maker.files, table, format, &mut batches)?,
+            Part::Of(_) => {
+                let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
+                vec![maker.files.write(&Blank { table, format, part, rows }, batches)?]
+            }
+        };
+        staged.extend(written.into_iter().map(|segment| (part.clone(), segment)));
+        lost += merge.counts().superseded;
+        for (_, segment) in &cluster {
+            maker.files.discard(segment);
+        }
+    }
+    Ok(lost)
+}

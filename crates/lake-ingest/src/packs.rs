@@ -1,0 +1,153 @@
+//! Sorted rows of many symbols as packed segments, each cut where a symbol ends.
+
+use arrow::array::{AsArray, RecordBatch};
+use lake_core::schema::TableDef;
+use lake_core::segment::{Part, Segment, SymbolSpan};
+use lake_core::state::Table;
+use lake_core::symbol::Symbol;
+use lake_core::value::{Key, Range};
+use lake_segment::{Format, value_at};
+
+use crate::error::Result;
+use crate::split::column;
+use crate::stage::{Blank, Files};
+
+/// Rows of a pack, about: a unit of parallel work now, of merging later.
+pub(crate) const PACK_ROWS: usize = 1 << 20;
+
+/// Writes all batches, which are sorted by symbol.
+pub(crate) fn write_packs(
+    files: &Files,
+    table: &Table,
+    format: &Format,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+) -> Result<Vec<Segment>> {
+    let mut done = Vec::new();
+    let mut rest: Option<RecordBatch> = None;
+    loop {
+        let mut pack = Pack::new(&table.def);
+        let mut own = std::iter::from_fn(|| {
+            let next = rest.take().map(Ok).or_else(|| batches.next())?;
+            match next {
+                Ok(batch) => {
+                    let (own, other) = pack.take(batch);
+                    rest = other;
+                    own.map(Ok)
+                }
+                error => Some(error),
+            }
+        });
+        let Some(first) = own.next() else { return Ok(done) };
+        let part = Part::Packed;
+        let blank = Blank { table, format, part: &part, rows: usize::MAX };
+        let mut segment = files.write(&blank, std::iter::once(first).chain(own))?;
+        segment.range = pack.range();
+        segment.symbols = pack.span();
+        done.push(segment);
+    }
+}
+
+/// One pack being filled.
+struct Pack<'a> {
+    def: &'a TableDef,
+    rows: usize,
+    full: bool,
+    first: Option<Vec<Symbol>>,
+    last: Option<Vec<Symbol>>,
+    count: u32,
+    least: Option<Key>,
+    most: Option<Key>,
+    /// Every key has been a value.
+    known: bool,
+}
+
+impl<'a> Pack<'a> {
+    fn new(def: &'a TableDef) -> Pack<'a> {
+        Pack {
+            def,
+            rows: 0,
+            full: false,
+            first: None,
+            last: None,
+            count: 0,
+            least: None,
+            most: None,
+            known: true,
+        }
+    }
+
+    /// What of a batch belongs to this pack, and the rest.
+    fn take(&mut self, batch: RecordBatch) -> (Option<RecordBatch>, Option<RecordBatch>) {
+        if self.full {
+            return (None, Some(batch));
+        }
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let symbols = symbols_at(self.def, &batch, start);
+            let is_new = self.last.as_ref() != Some(&symbols);
+            if is_new && self.rows >= PACK_ROWS {
+                self.full = true;
+                let rest = batch.slice(start, batch.num_rows() - start);
+                return ((start > 0).then(|| batch.slice(0, start)), Some(rest));
+            }
+            let end = end_of(self.def, &batch, start);
+            self.note(&batch, start, end);
+            if is_new {
+                self.count += 1;
+                self.first.get_or_insert_with(|| symbols.clone());
+                self.last = Some(symbols);
+            }
+            self.rows += end - start;
+            start = end;
+        }
+        (Some(batch), None)
+    }
+
+    fn note(&mut self, batch: &RecordBatch, start: usize, end: usize) {
+        let ids = self.def.range_columns();
+        let key = |row: usize| -> Option<Key> {
+            ids.iter().map(|id| value_at(column(self.def, batch, *id)?, row)).collect()
+        };
+        match (key(start), key(end - 1)) {
+            (Some(min), Some(max)) if !min.is_empty() => {
+                self.least = Some(self.least.take().map_or(min.clone(), |l| l.min(min)));
+                self.most = Some(self.most.take().map_or(max.clone(), |m| m.max(max)));
+            }
+            _ => self.known = false,
+        }
+    }
+
+    fn range(&mut self) -> Option<Range> {
+        let (least, most) = (self.least.take()?, self.most.take()?);
+        self.known.then(|| Range::new(least, most))
+    }
+
+    fn span(&mut self) -> Option<Box<SymbolSpan>> {
+        let (first, last) = (self.first.take()?, self.last.take()?);
+        Some(Box::new(SymbolSpan { first, last, count: self.count }))
+    }
+}
+
+fn symbols_at(def: &TableDef, batch: &RecordBatch, row: usize) -> Vec<Symbol> {
+    let text = |id| column(def, batch, id).map(|c| c.as_string::<i32>().value(row));
+    def.partition_by.iter().filter_map(|id| Symbol::new(text(*id)?).ok()).collect()
+}
+
+/// Where the symbol that stands at `start` ends.
+fn end_of(def: &TableDef, batch: &RecordBatch, start: usize) -> usize {
+    let columns: Vec<_> =
+        def.partition_by.iter().filter_map(|id| column(def, batch, *id)).collect();
+    let same = |row: usize| {
+        columns.iter().all(|c| {
+            let texts = c.as_string::<i32>();
+            texts.value(row) == texts.value(start)
+        })
+    };
+    // Sorted: a symbol's rows are one run, found by halving.
+    let (mut low, mut high) = (start + 1, batch.num_rows());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if same(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}

@@ -1,0 +1,46 @@
+//! Rows that the table cannot hold: the first one ends the ingest, or they are
+//! counted, or kept.
+
+use crate::error::{IngestError, Result};
+use crate::options::OnError;
+use crate::source::{Reject, Rejects};
+
+/// So many rejected rows are kept of one ingest; the rest is counted.
+const MOST_KEPT: usize = 100_000;
+
+/// What one ingest does with bad rows, and what it did.
+pub(crate) struct Gate {
+    policy: OnError,
+    count: u64,
+    kept: Vec<Reject>,
+}
+
+impl Gate {
+    pub(crate) fn new(policy: OnError) -> Gate {
+        Gate { policy, count: 0, kept: Vec::new() }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Those to be written to quarantine.
+    pub(crate) fn kept(&self) -> &[Reject] {
+        &self.kept
+    }
+}
+
+impl Rejects for Gate {
+    fn reject(&mut self, reject: Reject) -> Result<()> {
+        match self.policy {
+            OnError::Abort => return Err(reject.into_error()),
+            OnError::Skip => {}
+            OnError::Quarantine if self.kept.len() < MOST_KEPT => self.kept.push(reject),
+            OnError::Quarantine => {
+                return Err(IngestError::TooMuch("more than 100,000 rejected rows"));
+            }
+        }
+        self.count += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The rows of an older version, as a new one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lake_core::edit::{Action, Cause, Expect};
+use lake_core::id::{SegmentId, Version};
+use lake_core::segment::{Part, Segment};
+use lake_core::state::Table;
+use lake_log::{At, Lake, Outcome};
+use lake_store::Root;
+
+use crate::error::{IngestError, Result};
+use crate::ingest::can_be_redone;
+use crate::rules::{broken, demands};
+
+const TRIES: u32 = 8;
+
+/// What a restore did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The new version, or the newest where there was nothing to do.
+    pub version: Version,
+    /// The version whose rows it has.
+    pub from: Version,
+    pub segments_added: u64,
+    pub segments_removed: u64,
+    pub rows: u64,
+}
+
+/// Makes the rows of all tables what they were. Schemas stay as they are: it is refused
+/// when a row breaks what they demand today. A table that was not there then is empty
+/// afterwards.
+pub fn restore(lake: &mut Lake, to: &At) -> Result<Restored> {
+    let mut tries = 1;
+    loop {
+        // Leased, so that its files stay until the commit makes them live again.
+        let then = lake.snapshot(to.clone())?;
+        let draft = lake.begin()?;
+        let mut txn = draft.transaction(Cause::Restore);
+        let mut done = Restored {
+            version: draft.state.version,
+            from: then.version(),
+            segments_added: 0,
+            segments_removed: 0,
+            rows: 0,
+        };
+        for now in draft.state.tables() {
+            let before = then.state().table_by_id(now.def.id);
+            let (table, since) = (now.def.id, draft.state.version);
+            txn.expects.push(Expect::Still { table, since });
+            txn.expects.push(Expect::Schema { table, version: now.schema().version });
+            let changes = difference(now, before);
+            if let Some(before) = before.filter(|_| !changes.is_empty()) {
+                check_rows(lake.root(), now, before, then.version())?;
+            }
+            for (part, removed, added) in changes {
+                done.segments_added += added.len() as u64;
+                done.segments_removed += removed.len() as u64;
+                if !removed.is_empty() {
+                    let part = part.clone();
+                    txn.actions.push(Action::Remove { table, part, segments: removed });
+                }
+                if !added.is_empty() {
+                    txn.actions.push(Action::Add { table, part, segments: added });
+                }
+            }
+            done.rows += before.map_or(0, |t| t.segments().map(|(_, s)| s.rows).sum());
+        }
+        if txn.actions.is_empty() {
+            return Ok(done);
+        }
+        match lake.commit(txn)? {
+            Outcome::Committed { version, .. } | Outcome::Duplicate { version, .. } => {
+                return Ok(Restored { version, ..done });
+            }
+            Outcome::Conflict(conflict) if tries < TRIES && can_be_redone(&conflict) => tries += 1,
+            Outcome::Conflict(source) => return Err(IngestError::Conflict { tries, source }),
+        }
+    }
+}
+
+fn check_rows(root: &Root, now: &Table, then: &Table, version: Version) -> Result<()> {
+    let wanted = demands(now.schema(), then.schema());
+    match broken(root, &now.def, then, &wanted)? {
+        None => Ok(()),
+        Some((condition, n)) => Err(IngestError::Alter {
+            table: now.def.name.clone(),
+            why: format!("{n} rows of version {version} break {condition}"),
+        }),
+    }
+}
+
+type Change = (Part, Vec<SegmentId>, Vec<Segment>);
+
+/// By partition, what must go and what must come. A segment whose masks are others
+/// must do both.
+fn difference(now: &Table, then: Option<&Table>) -> Vec<Change> {
+    let mut parts: BTreeMap<&Part, (HashMap<SegmentId, &Segment>, Vec<&Segment>)> = BTreeMap::new();
+    for (part, segment) in now.segments() {
+        parts.entry(part).or_default().0.insert(segment.id, segment);
+    }
+    for (part, segment) in then.into_iter().flat_map(Table::segments) {
+        parts.entry(part).or_default().1.push(segment);
+    }
+    let mut changes = Vec::new();
+    for (part, (mut live, wanted)) in parts {
+        let mut added = Vec::new();
+        for segment in wanted {
+            match live.get(&segment.id) {
+                Some(same) if same.masks == segment.masks => {
+                    live.remove(&segment.id);
+                }
+                _ => added.push(segment.clone()),
+            }
+        }
+        let mut removed: Vec<SegmentId> = live.into_keys().collect();
+        removed.sort();
+        if !removed.is_empty() || !added.is_empty() {
+            changes.push((part.clone(), removed, added));
+        }
+    }
+    changes
+}

@@ -1,0 +1,132 @@
+//! What a source gives: rows with their places, and the rows it could not take.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::text::shown;
+use crate::error::{IngestError, Place, Result};
+
+/// The most rows of a chunk.
+pub(crate) const CHUNK_ROWS: usize = 64 * 1024;
+/// A chunk ends with the row that takes it past so many bytes.
+pub(crate) const CHUNK_BYTES: usize = 64 << 20;
+/// How much of a rejected record is kept.
+const MAX_RAW: usize = 64 << 10;
+pub(crate) const NULL_WHY: &str = "it is NULL, but the column is NOT NULL";
+
+/// Rows in the table's columns and types, and where each came from.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub batch: RecordBatch,
+    pub places: Places,
+}
+
+/// The places of a chunk's rows. They mostly follow each other, so that only the
+/// first of each run is noted.
+#[derive(Clone, Debug)]
+pub struct Places {
+    file: Arc<str>,
+    runs: Vec<Run>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    at: u64,
+    row: u64,
+    line: Option<u64>,
+}
+
+impl Run {
+    fn step(&self, i: u64) -> (u64, Option<u64>) {
+        let by = i.saturating_sub(self.at);
+        (self.row + by, self.line.map(|line| line + by))
+    }
+}
+
+impl Places {
+    pub(crate) fn new(file: Arc<str>) -> Places {
+        Places { file, runs: Vec::new() }
+    }
+
+    /// Notes where row `i` of the chunk stands; `i` grows.
+    pub(crate) fn note(&mut self, i: usize, row: u64, line: Option<u64>) {
+        let at = i as u64;
+        if self.runs.last().is_none_or(|run| run.step(at) != (row, line)) {
+            self.runs.push(Run { at, row, line });
+        }
+    }
+
+    /// Leaves the places of the rows that stay.
+    pub(crate) fn retain(&mut self, stays: &[bool]) {
+        let mut left = Places::new(self.file.clone());
+        let rows = stays.iter().enumerate().filter(|(_, stays)| **stays);
+        for (to, (from, _)) in rows.enumerate() {
+            let Place { row, line, .. } = self.place(from);
+            left.note(to, row, line);
+        }
+        *self = left;
+    }
+
+    /// The place of row `i` of the chunk.
+    pub fn place(&self, i: usize) -> Place {
+        let i = i as u64;
+        let after = self.runs.partition_point(|run| run.at <= i);
+        let (row, line) = match after.checked_sub(1).and_then(|n| self.runs.get(n)) {
+            Some(run) => run.step(i),
+            None => (i + 1, None),
+        };
+        Place { file: self.file.clone(), row, line }
+    }
+
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+}
+
+/// A row that cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    pub place: Place,
+    /// The column at fault, where it is one.
+    pub column: Option<String>,
+    pub value: Option<String>,
+    pub why: String,
+    /// The text of the record, or the row as JSON where the input is not text; cut
+    /// at 64 KiB.
+    pub raw: String,
+}
+
+impl Reject {
+    /// The error that ends an ingest which takes no rejects.
+    pub fn into_error(self) -> IngestError {
+        let Reject { place, column, value, why, .. } = self;
+        match (column, value) {
+            (Some(column), Some(value)) => {
+                IngestError::Cell { place, column, text: shown(&value), why }
+            }
+            (Some(column), None) if why == NULL_WHY => IngestError::Null { place, column },
+            (Some(column), None) => {
+                IngestError::Row { place, why: format!("column {column}: {why}") }
+            }
+            (None, _) => IngestError::Row { place, why },
+        }
+    }
+}
+
+/// The text of a record as a reject keeps it.
+pub(crate) fn raw(bytes: &[u8]) -> String {
+    let cut = &bytes[..bytes.len().min(MAX_RAW)];
+    String::from_utf8_lossy(cut).into_owned()
+}
+
+/// What becomes of rejects: the first ends the reading, or they are collected.
+pub trait Rejects {
+    /// An error stops the reading, with that error.
+    fn reject(&mut self, reject: Reject) -> Result<()>;
+}
+
+/// Rows as they come. After an error there are none.
+pub trait Source: Send {
+    fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>>;
+}

@@ -1,0 +1,237 @@
+//! One input of a merge, from its first visible row to its last.
+
+use std::ops::Range;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::row::Rows;
+use lake_core::schema::TableDef;
+use lake_core::segment::{Part, Segment};
+use lake_store::Root;
+
+use super::groups::{Between, pick};
+use super::order::Order;
+use super::pending::Slot;
+use super::upgrade::Upgrade;
+use super::visible::Visible;
+use super::{MergeCounts, MergeOptions};
+use crate::error::{Result, SegmentError};
+use crate::reader::{SegmentReader, Selection};
+
+/// What cursors of one merge share.
+pub(super) struct Shared {
+    pub(super) root: Root,
+    pub(super) def: TableDef,
+    pub(super) order: Order,
+    pub(super) options: MergeOptions,
+    /// The row groups that are read; empty: all.
+    pub(super) asked: Vec<Between>,
+}
+
+/// An input: not opened, or at one of its rows.
+pub(super) struct Cursor {
+    /// Its precedence among inputs at the same key: the smaller goes first.
+    pub(super) place: usize,
+    path: String,
+    part: Part,
+    segment: Segment,
+    /// No row comes before it.
+    bound: Vec<u8>,
+    open: Option<Box<Open>>,
+}
+
+struct Open {
+    reader: SegmentReader,
+    upgrade: Upgrade,
+    visible: Visible,
+    batch: RecordBatch,
+    keys: Rows,
+    slot: Slot,
+    /// The run of visible rows that is being given out, and those after it.
+    run: Range<usize>,
+    runs: std::vec::IntoIter<Range<usize>>,
+    /// The key that the next batch comes after; none before the first.
+    last: Option<Vec<u8>>,
+}
+
+impl Cursor {
+    pub(super) fn new(
+        place: usize,
+        order: &Order,
+        (path, part, segment): (String, &Part, &Segment),
+    ) -> Result<Cursor> {
+        let symbols = match (part, &segment.symbols) {
+            (Part::Of(symbols), _) => symbols.as_slice(),
+            (Part::Packed, Some(span)) => span.first.as_slice(),
+            (Part::Packed, None) => &[],
+        };
+        let least = segment.range.as_ref().map_or(&[][..], |range| range.min());
+        let bound = order.bound(symbols, least)?;
+        let (part, segment) = (part.clone(), segment.clone());
+        Ok(Cursor { place, path, part, segment, bound, open: None })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Of the row it is at, or what its rows do not come before.
+    pub(super) fn key(&self) -> &[u8] {
+        match &self.open {
+            Some(open) => open.keys.row(open.run.start).data(),
+            None => &self.bound,
+        }
+    }
+
+    /// How many rows from here on, `most` at most, go before the other input's.
+    pub(super) fn run_before(&self, other: Option<&Cursor>, most: usize) -> usize {
+        let Some(open) = &self.open else { return 0 };
+        let most = most.min(open.run.len());
+        let Some(other) = other else { return most };
+        let (limit, at_ties) = (other.key(), other.is_open() && self.place < other.place);
+        let before = |n: usize| {
+            let key = open.keys.row(open.run.start + n).data();
+            key < limit || (at_ties && key == limit)
+        };
+        // Long strides first, then bisection: a run is one row or thousands.
+        let (mut low, mut stride) = (0, 1);
+        while low + stride <= most && before(low + stride - 1) {
+            low += stride;
+            stride *= 2;
+        }
+        let mut high = most.min(low + stride);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if before(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The batch it is in, its slot and the row.
+    pub(super) fn here(&mut self) -> Option<(&RecordBatch, &mut Slot, usize)> {
+        let open = self.open.as_mut()?;
+        Some((&open.batch, &mut open.slot, open.run.start))
+    }
+
+    /// The key of the n-th row from here.
+    pub(super) fn key_at(&self, n: usize) -> &[u8] {
+        self.open.as_ref().map_or(&[], |open| open.keys.row(open.run.start + n).data())
+    }
+
+    /// Goes to the first visible row. False: there is none.
+    pub(super) fn start(&mut self, shared: &Shared, counts: &mut MergeCounts) -> Result<bool> {
+        let options = &shared.options;
+        let version = self.segment.schema_version;
+        let upgrade = Upgrade::new(&self.path, &shared.def, version, None)?;
+        let only = options.only.as_deref();
+        let visible =
+            Visible::new(&shared.order, &self.part, &self.segment, only, &options.stretch)
+                .ok_or_else(|| self.damaged("a mask's end is no value of its column"))?;
+        let groups = |builder: &_| pick(builder, &shared.asked);
+        let selection = Selection {
+            columns: Some(upgrade.stored()),
+            groups: if shared.asked.is_empty() { None } else { Some(&groups) },
+            batch_rows: options.batch_rows,
+        };
+        let reader = SegmentReader::open_selection(
+            &shared.root,
+            &self.path,
+            &self.segment,
+            options.verify,
+            &selection,
+        )?;
+        self.open = Some(Box::new(Open {
+            reader,
+            batch: RecordBatch::new_empty(upgrade.schema().clone()),
+            upgrade,
+            visible,
+            keys: shared.order.no_keys(),
+            slot: Slot::default(),
+            run: 0..0,
+            runs: Vec::new().into_iter(),
+            last: None,
+        }));
+        self.load(shared, counts)
+    }
+
+    /// Goes `rows` further, within the run. False: it is at its end.
+    pub(super) fn advance(
+        &mut self,
+        rows: usize,
+        shared: &Shared,
+        counts: &mut MergeCounts,
+    ) -> Result<bool> {
+        if let Some(open) = &mut self.open {
+            open.run.start += rows;
+            if !open.run.is_empty() {
+                return Ok(true);
+            }
+        }
+        self.load(shared, counts)
+    }
+
+    fn load(&mut self, shared: &Shared, counts: &mut MergeCounts) -> Result<bool> {
+        let Some(mut open) = self.open.take() else { return Ok(false) };
+        loop {
+            if let Some(run) = open.runs.next() {
+                open.run = run;
+                self.open = Some(open);
+                return Ok(true);
+            }
+            let Some(batch) = open.reader.next().transpose()? else { return Ok(false) };
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            if open.keys.num_rows() > 0 {
+                open.last = Some(open.keys.row(open.keys.num_rows() - 1).data().to_vec());
+            }
+            open.slot = Slot::default();
+            open.batch = open.upgrade.apply(&batch)?;
+            shared.order.keys(&open.batch, &mut open.keys)?;
+            self.check(&open, shared)?;
+            let shown = open.visible.show(&shared.order, &open.batch)?;
+            let visible: u64 = shown.runs.iter().map(|run| run.len() as u64).sum();
+            counts.read += shown.asked;
+            counts.hidden += shown.asked - visible;
+            open.runs = shown.runs.into_iter();
+        }
+    }
+
+    /// That the batch is sorted and follows the one before, and that its rows are
+    /// of the partition that the file lies in.
+    fn check(&self, open: &Open, shared: &Shared) -> Result<()> {
+        let keyed = !shared.def.key.is_empty();
+        let follows = |a: &[u8], b: &[u8]| if keyed { a < b } else { a <= b };
+        let first = open.keys.row(0).data();
+        match &open.last {
+            None if first < self.bound.as_slice() => {
+                return Err(self.damaged("it begins before the range that the log has of it"));
+            }
+            Some(last) if !follows(last, first) => return Err(self.unsorted(keyed)),
+            _ => {}
+        }
+        let rows = (0..open.keys.num_rows()).map(|row| open.keys.row(row).data());
+        if !rows.is_sorted_by(|a, b| follows(a, b)) {
+            return Err(self.unsorted(keyed));
+        }
+        let Part::Of(symbols) = &self.part else { return Ok(()) };
+        // Sorted rows are all of one partition if the first and the last are.
+        for row in [0, open.batch.num_rows() - 1] {
+            for (column, symbol) in shared.order.partition.iter().zip(symbols) {
+                let names = open.batch.column(column.at).as_string_opt::<i32>();
+                if names.is_none_or(|names| names.value(row) != symbol.as_str()) {
+                    return Err(self.damaged("it has rows of another partition"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unsorted(&self, keyed: bool) -> SegmentError {
+        let twice = if keyed { ", or a key is there twice" } else { "" };
+        self.damaged(&format!("its rows are not sorted{twice}"))
+    }
+
+    fn damaged(&self, why: &str) -> SegmentError {
+        SegmentError::Damaged { path: self.path.clone(), why: why.to_owned() }
+    }
+}

@@ -1,0 +1,114 @@
+//! What becomes of a batch, as flags.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use lake_cli::{Failure, parse};
+use lake_ingest::{Layout, Mode, OnError, Options};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BatchFlags {
+    /// What becomes of keys that are there [default: upsert with a key, append without]
+    #[arg(long, value_enum)]
+    mode: Option<ModeName>,
+    /// With upsert: a NULL leaves the stored value as it is
+    #[arg(long)]
+    keep_nulls: bool,
+    /// What becomes of rows that the table cannot hold
+    #[arg(long, value_enum, value_name = "WAY", default_value = "abort")]
+    on_error: OnErrorName,
+    /// Which files are made [default: increment_layout of the table in lake.toml, or auto]
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    layout: Option<LayoutName>,
+    /// Memory for rows; more goes through files on the lake's disk
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse::size)]
+    max_memory: u64,
+    /// Threads that encode segments [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+    /// Check the whole input, commit nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeName {
+    /// Refuse rows whose key is there
+    Append,
+    /// The row of the later commit wins
+    Upsert,
+    /// The stored row stays
+    Ignore,
+    /// Of each symbol, replace the rows between the smallest and the largest order value
+    ReplaceRange,
+    /// Of each symbol, replace all rows
+    Replace,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnErrorName {
+    /// Store nothing
+    Abort,
+    /// Leave them out and count them
+    Skip,
+    /// Leave them out and keep them: lake-writer quarantine list
+    Quarantine,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LayoutName {
+    /// A file a symbol, or one for all of a batch of many symbols
+    Auto,
+    PerSymbol,
+    Packed,
+}
+
+pub(crate) fn producer(text: &str) -> Result<String, String> {
+    const MOST: usize = 256;
+    if text.is_empty() || text.len() > MOST || text.chars().any(char::is_control) {
+        return Err(format!("1 to {MOST} bytes without control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+impl BatchFlags {
+    pub(crate) fn memory(&self) -> usize {
+        usize::try_from(self.max_memory).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn set_workers(&self) -> Result<(), Failure> {
+        match self.workers {
+            Some(workers) => lake_ingest::set_workers(workers.into())
+                .map_err(|e| Failure::bug(format!("cannot start {workers} threads: {e}"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn options(&self, lake: &Path, table: &str) -> Result<Options, Failure> {
+        let layout = match self.layout {
+            Some(LayoutName::Auto) => Layout::Auto,
+            Some(LayoutName::PerSymbol) => Layout::PerSymbol,
+            Some(LayoutName::Packed) => Layout::Packed,
+            None => crate::settings::layout(lake, table)?,
+        };
+        Ok(Options {
+            mode: self.mode.map(|name| match name {
+                ModeName::Append => Mode::Append,
+                ModeName::Upsert => Mode::Upsert,
+                ModeName::Ignore => Mode::Ignore,
+                ModeName::ReplaceRange => Mode::ReplaceRange,
+                ModeName::Replace => Mode::Replace,
+            }),
+            keep_nulls: self.keep_nulls,
+            on_error: match self.on_error {
+                OnErrorName::Abort => OnError::Abort,
+                OnErrorName::Skip => OnError::Skip,
+                OnErrorName::Quarantine => OnError::Quarantine,
+            },
+            layout,
+            memory: self.memory(),
+            dry_run: self.dry_run,
+            ..Options::default()
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! What lake.toml says of tables.
+
+use std::path::Path;
+
+use lake_cli::Failure;
+use lake_cli::config::Config;
+use lake_ingest::Layout;
+use lake_store::Root;
+
+const FILE: &str = "lake.toml";
+const KNOWN: &[&str] = &["tables.*.increment_layout"];
+
+/// `increment_layout` of a table:
+///
+/// ```toml
+/// [tables.bars]
+/// increment_layout = "packed"
+/// ```
+pub(crate) fn layout(lake: &Path, table: &str) -> Result<Layout, Failure> {
+    let config = read(lake)?;
+    let name = format!("tables.{table}.increment_layout");
+    match config.text(&name) {
+        None | Some("auto") => Ok(Layout::Auto),
+        Some("per-symbol") => Ok(Layout::PerSymbol),
+        Some("packed") => Ok(Layout::Packed),
+        Some(other) => Err(Failure::bad_input(format!("{FILE}: {name} is {other:?}"))
+            .hint("it is \"auto\", \"per-symbol\" or \"packed\"")),
+    }
+}
+
+fn read(lake: &Path) -> Result<Config, Failure> {
+    let text = Root::open(lake).and_then(|root| root.read_opt(FILE));
+    // A lake that cannot be opened is told by who opens it next.
+    let Ok(Some(bytes)) = text else { return Ok(Config::default()) };
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::bad_input(format!("{FILE} is not UTF-8")))?;
+    Config::parse(&text, KNOWN)
+}
