@@ -229,6 +229,17 @@ impl Merge {
     }
 }
 
+impl Merge {
+    /// Only what is given out must keep what the newest schema says of NULL.
+    fn strict(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let columns = batch.columns().to_vec();
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|e| SegmentError::Damaged {
+            path: format!("table {}", self.shared.def.name),
+            why: e.to_string(),
+        })
+    }
+}
+
 impl Iterator for Merge {
     type Item = Result<RecordBatch>;
 
@@ -236,7 +247,7 @@ impl Iterator for Merge {
         if self.ended {
             return None;
         }
-        let next = self.step();
+        let next = self.step().and_then(|batch| batch.map(|b| self.strict(&b)).transpose());
         self.ended = !matches!(next, Ok(Some(_)));
         next.transpose()
     }

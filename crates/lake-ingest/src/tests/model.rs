@@ -1,6 +1,6 @@
 //! Random histories of everything an owner can do to a table, against an oracle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
@@ -131,9 +131,6 @@ struct Pair {
     columns: usize,
     /// The rows of some versions.
     then: Vec<(u64, Vec<Row>)>,
-    /// Columns that have been NULL in some row, be it gone by now: Merge refuses a
-    /// file with one in a column that is NOT NULL since, though the row be hidden.
-    nulls: BTreeSet<usize>,
 }
 
 impl Pair {
@@ -148,7 +145,7 @@ impl Pair {
         };
         let columns = ["a", "b"].into_iter().enumerate().map(column).collect();
         let oracle = Oracle { keyed, columns, rows: Vec::new(), checks: Vec::new() };
-        Pair { bench, oracle, columns: 2, then: Vec::new(), nulls: BTreeSet::new() }
+        Pair { bench, oracle, columns: 2, then: Vec::new() }
     }
 
     fn alter(&mut self, change: Alteration) -> bool {
@@ -322,9 +319,6 @@ impl Pair {
             },
             Step::NotNull(at, on) => {
                 let Some(column) = column(&self.oracle, *at) else { return };
-                if *on && self.nulls.contains(&column.id) && self.oracle.keeps_all(column.id) {
-                    return;
-                }
                 let name = column.name.to_uppercase();
                 after
                     .columns
@@ -374,8 +368,6 @@ impl Pair {
         assert_eq!(rows, self.oracle.table());
         assert_eq!(self.bench.files("/_lake/staging/"), [""; 0]);
         self.then.push((state.version, self.oracle.rows.clone()));
-        let cells = self.oracle.rows.iter().flat_map(|row| &row.cells);
-        self.nulls.extend(cells.filter(|(_, cell)| cell.is_none()).map(|(id, _)| *id));
     }
 }
 

@@ -103,11 +103,6 @@ impl Oracle {
         }
     }
 
-    /// Whether a column is a value in every row.
-    pub(super) fn keeps_all(&self, id: usize) -> bool {
-        self.rows.iter().all(|row| row.cell(id).is_some())
-    }
-
     /// None: refused, and nothing has changed.
     pub(super) fn ingest(
         &mut self,
