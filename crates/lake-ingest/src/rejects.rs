@@ -5,7 +5,7 @@ use crate::error::{IngestError, Result};
 use crate::options::OnError;
 use crate::source::{Reject, Rejects};
 
-/// So many rejected rows are kept of one ingest; the rest is counted.
+/// An ingest with more rejected rows than this is refused rather than kept in part.
 const MOST_KEPT: usize = 100_000;
 
 /// What one ingest does with bad rows, and what it did.

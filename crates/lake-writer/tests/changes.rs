@@ -253,6 +253,8 @@ fn a_table_of_its_first_file() {
     let part = shell.json(&["ingest", "quotes", "q.csv", "--sql", sql]);
     assert_eq!((&part["rows_in"], &part["rows_written"]), (&json!(1), &json!(1)));
     shell.refused(&["ingest", "quotes", "q.csv", "--sql", "SELECT nope FROM input"], "nope");
+    let stream = ["ingest", "quotes", "q.csv", "--checkpoint-rows", "1"];
+    shell.refused(&[&stream[..], &["--dry-run"]].concat(), "what is durable");
 }
 
 /// A writer that reads what the test sends it.

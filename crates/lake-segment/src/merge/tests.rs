@@ -3,7 +3,6 @@
 
 mod damage;
 mod model;
-mod speed;
 
 use std::sync::Arc;
 

@@ -72,6 +72,10 @@ pub(crate) fn producer(text: &str) -> Result<String, String> {
 }
 
 impl BatchFlags {
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     pub(crate) fn memory(&self) -> usize {
         usize::try_from(self.max_memory).unwrap_or(usize::MAX)
     }

@@ -112,6 +112,10 @@ impl Ingest {
             }
         };
         if is_stream {
+            if self.batch.is_dry_run() {
+                return Err(Failure::bad_input("a stream's receipts say what is durable")
+                    .hint("leave out --dry-run, or the checkpoints"));
+            }
             if self.seq.is_some() {
                 return Err(Failure::bad_input("a stream numbers its checkpoints itself")
                     .hint("leave out --seq, or the checkpoints"));
