@@ -48,3 +48,8 @@ bench *args:
 [group('measure')]
 soak *args:
     cargo test --release --workspace --locked -- --ignored {{ args }}
+
+# A fuzz target (text, binary, log, names); needs cargo-fuzz and a nightly compiler
+[group('measure')]
+fuzz target *args:
+    cargo fuzz run --fuzz-dir tests/fuzz {{ target }} {{ args }}

@@ -22,6 +22,9 @@ pub enum EngineError {
     Io { detail: String, full: bool },
     #[error("the lake's path {0:?} is not text that SQL can hold")]
     Path(std::path::PathBuf),
+    /// Another version cannot be opened.
+    #[error(transparent)]
+    Log(lake_log::LogError),
     #[error("DuckDB failed in a way that it should not: {0}")]
     Internal(String),
 }
@@ -34,6 +37,7 @@ impl EngineError {
             EngineError::Damaged { .. } | EngineError::NoSchema { .. } => Kind::Damaged,
             EngineError::Io { full: true, .. } => Kind::DiskFull,
             EngineError::Io { .. } | EngineError::OutOfMemory { .. } => Kind::Denied,
+            EngineError::Log(error) => error.kind(),
             EngineError::Internal(_) => Kind::Bug,
         }
     }
@@ -41,6 +45,7 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             EngineError::Sql { hint, .. } => return hint.clone(),
+            EngineError::Log(error) => return error.hint(),
             EngineError::OutOfMemory { .. } => {
                 "allow more with --max-memory, or ask for less at once".into()
             }

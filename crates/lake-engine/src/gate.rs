@@ -29,16 +29,18 @@ const PRAGMAS: [&str; 9] = [
 const ASKS: [&str; 5] = ["PIVOT", "UNPIVOT", "SELECT", "FROM", "WITH"];
 const WRITES: [&str; 6] = ["COPY", "DELETE", "INSERT", "INTO", "MERGE", "UPDATE"];
 
-/// Refuses what is not one question.
-pub(crate) fn check(connection: &Connection, sql: &str) -> Result<()> {
+/// Refuses what is not one question. Returns its parse tree, where DuckDB tells it.
+pub(crate) fn check(connection: &Connection, sql: &str) -> Result<Option<Value>> {
     match parse(connection, sql)? {
-        Parsed::Questions(0) => Err(EngineError::refused("there is no statement", HINT)),
-        Parsed::Questions(1) => Ok(()),
-        Parsed::Questions(n) => Err(EngineError::refused(
-            format!("there are {n} statements; a query is one"),
-            "run them one by one, or join them with UNION ALL or WITH",
-        )),
-        Parsed::Other if is_told(connection, sql)? => Ok(()),
+        Parsed::Questions(tree) => match count(&tree) {
+            0 => Err(EngineError::refused("there is no statement", HINT)),
+            1 => Ok(Some(tree)),
+            n => Err(EngineError::refused(
+                format!("there are {n} statements; a query is one"),
+                "run them one by one, or join them with UNION ALL or WITH",
+            )),
+        },
+        Parsed::Other if is_told(connection, sql)? => Ok(None),
         Parsed::Other => {
             Err(EngineError::refused("only one SELECT-like statement can be run here", HINT))
         }
@@ -46,8 +48,8 @@ pub(crate) fn check(connection: &Connection, sql: &str) -> Result<()> {
 }
 
 enum Parsed {
-    /// So many SELECT-like statements and no others.
-    Questions(usize),
+    /// The tree of SELECT-like statements and no others.
+    Questions(Value),
     Other,
 }
 
@@ -62,7 +64,7 @@ fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
         if writes(&text) {
             return Ok(Parsed::Other);
         }
-        return Ok(Parsed::Questions(tree["statements"].as_array().map_or(0, Vec::len)));
+        return Ok(Parsed::Questions(tree));
     }
     if tree["error_type"] != "parser" && tree["error_type"] != "syntax" {
         return Ok(Parsed::Other);
@@ -72,6 +74,10 @@ fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
         Err(error) => Err(EngineError::of(&error, "/")),
         Ok(_) => Ok(Parsed::Other),
     }
+}
+
+fn count(tree: &Value) -> usize {
+    tree["statements"].as_array().map_or(0, Vec::len)
 }
 
 /// Whether a common table expression changes data. No literal of the user's looks
@@ -92,7 +98,7 @@ fn is_told(connection: &Connection, sql: &str) -> Result<bool> {
         "EXPLAIN" => {
             let question = explained(rest);
             Ok(match parse(connection, question)? {
-                Parsed::Questions(n) => n == 1,
+                Parsed::Questions(tree) => count(&tree) == 1,
                 Parsed::Other => pivots(question),
             })
         }

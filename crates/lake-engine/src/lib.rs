@@ -2,20 +2,28 @@
 //!
 //! `snapshot -> split -> views -> rows`: [`Engine::mount`] takes a snapshot and
 //! keeps its lease; a query makes a view of exact files of each table it names
-//! (`split` finds where newer segments overlap older ones, `scan` and `views` spell
-//! the SQL) and streams the rows of the user's own text.
+//! (`plan` asks DuckDB's optimizer what the query wants of it, `prune` leaves out the
+//! files that cannot hold that, `split` finds where newer segments overlap older
+//! ones, `scan` and `views` spell the SQL) and streams the rows of the user's own
+//! text.
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
 
 mod error;
+mod facts;
 #[cfg(test)]
 mod fixture;
 mod gate;
 mod literal;
 mod masks;
 mod mounted;
+mod outline;
+mod plan;
+mod prune;
+mod reading;
 mod scan;
 mod session;
+mod sheet;
 mod split;
 mod types;
 mod value;
@@ -23,7 +31,10 @@ mod views;
 
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
+pub use facts::{Fact, Facts};
 pub use mounted::{Column, Mounted, Query, Rows};
+pub use reading::Reading;
 pub use session::{Engine, Interrupt, Options};
+pub use sheet::Past;
 pub use types::{Shape, SqlType};
 pub use value::{Datum, Reader};

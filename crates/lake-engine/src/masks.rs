@@ -159,30 +159,30 @@ impl Columns {
         let ends: Vec<String> = ends.into_iter().flatten().collect();
         if ends.is_empty() { "true".into() } else { format!("({})", ends.join(" AND ")) }
     }
+}
 
-    /// Ends of stretches as a list. One text and one cast of all of it, where they are
-    /// of one plain type: thousands of casts are slow to bind.
-    fn list(&self, ends: &[Option<&Value>]) -> String {
-        let null = format!("CAST(NULL AS {})", self.range_type);
-        let texts: Option<Vec<_>> = ends.iter().flatten().map(|value| number(value)).collect();
-        let texts = texts.unwrap_or_default();
-        let cast = match texts.first() {
-            Some((_, cast)) if texts.iter().all(|(_, other)| other == cast) => *cast,
-            None if ends.iter().all(Option::is_none) => &null,
-            _ => {
-                let each = ends.iter().map(|end| end.map_or(null.clone(), constant));
-                return format!("[{}]", each.collect::<Vec<_>>().join(", "));
-            }
-        };
-        let mut texts = texts.iter();
-        let text = |end: &Option<&Value>| end.and_then(|_| texts.next()).map_or("", |(t, _)| t);
-        let text: Vec<&str> = ends.iter().map(text).collect();
-        format!(
-            "list_transform(list_transform(string_split({}, ','), lambda x: nullif(x, '')), \
-             lambda x: {cast})",
-            literal(&text.join(","))
-        )
-    }
+/// Values as a list; `ty` is theirs. One text and one cast of all of it, where they are
+/// of one plain type: thousands of casts are slow to bind.
+pub(crate) fn values(ends: &[Option<&Value>], ty: &str) -> String {
+    let null = format!("CAST(NULL AS {ty})");
+    let texts: Option<Vec<_>> = ends.iter().flatten().map(|value| number(value)).collect();
+    let texts = texts.unwrap_or_default();
+    let cast = match texts.first() {
+        Some((_, cast)) if texts.iter().all(|(_, other)| other == cast) => *cast,
+        None if ends.iter().all(Option::is_none) => &null,
+        _ => {
+            let each = ends.iter().map(|end| end.map_or(null.clone(), constant));
+            return format!("[{}]", each.collect::<Vec<_>>().join(", "));
+        }
+    };
+    let mut texts = texts.iter();
+    let text = |end: &Option<&Value>| end.and_then(|_| texts.next()).map_or("", |(t, _)| t);
+    let text: Vec<&str> = ends.iter().map(text).collect();
+    format!(
+        "list_transform(list_transform(string_split({}, ','), lambda x: nullif(x, '')), \
+         lambda x: {cast})",
+        literal(&text.join(","))
+    )
 }
 
 /// A value as a number, and what makes it of the number as a text `x`.
@@ -249,8 +249,8 @@ impl<'a> Lists<'a> {
             literal(top),
             literal(&self.lines.join("\n")),
             literal(&numbers.join(",")),
-            columns.list(&from),
-            columns.list(&to)
+            values(&from, &columns.range_type),
+            values(&to, &columns.range_type)
         );
         Variable { name: name.into(), setup }
     }

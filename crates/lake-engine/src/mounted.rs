@@ -1,31 +1,44 @@
 //! A mounted snapshot, and queries over it.
 //!
 //! Every table is a view from the start, so that the catalog tells the truth; but
-//! only the tables that a query's text names get their lists of files, and with them
-//! their rows.
+//! only the tables that a query's text names get lists of files, and of their files
+//! only those that may hold rows that this query wants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{ArrowStream, Connection, Statement};
-use lake_core::id::{TableId, Version};
-use lake_core::state::{State, Table};
+use lake_core::id::Version;
+use lake_core::state::State;
 use lake_core::types::quoted;
 use lake_log::Snapshot;
+use serde_json::Value as Json;
 
 use crate::error::{EngineError, Result};
+use crate::facts::{self, Facts};
 use crate::gate;
+use crate::plan::{self, Want};
+use crate::reading::{Reading, reading};
 use crate::session::Interrupt;
+use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
 use crate::views;
 
 /// One version of a lake as SQL tables.
 pub struct Mounted {
     connection: Connection,
+    /// Another session, in which the tables' names mean their stubs.
+    planner: Connection,
     state: Arc<State>,
+    sheets: Vec<Sheet>,
+    past: Option<Past>,
+    facts: Option<Facts>,
+    /// The tables of facts that are made.
+    told: BTreeSet<String>,
     root: String,
-    filled: BTreeSet<TableId>,
+    /// Whether queries are pruned; tests compare with those that are not.
+    pub(crate) prunes: bool,
     /// The lease; the files stay as long as it lives.
     _snapshot: Option<Snapshot>,
 }
@@ -39,6 +52,8 @@ pub struct Query<'m> {
     /// Live segments of the tables the query names, and those it may read.
     pub segments_total: usize,
     pub segments_read: usize,
+    /// What of each table is read, and why no more.
+    pub readings: Vec<Reading>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +76,56 @@ impl Mounted {
         snapshot: Option<Snapshot>,
         root: String,
     ) -> Result<Mounted> {
-        let filled = BTreeSet::new();
-        let mounted = Mounted { connection, state, root, filled, _snapshot: snapshot };
-        let stubs: Vec<String> = mounted.state.tables().map(views::stub).collect();
-        mounted.run(&stubs.join(";\n"))?;
+        let planner = connection.try_clone().map_err(|e| EngineError::of(&e, &root))?;
+        let sheets = Sheet::all(&state);
+        let mounted = Mounted {
+            connection,
+            planner,
+            state,
+            sheets,
+            past: None,
+            facts: None,
+            told: BTreeSet::new(),
+            root,
+            prunes: true,
+            _snapshot: snapshot,
+        };
+        mounted.run(&format!("CREATE SCHEMA {}", facts::SCHEMA))?;
+        mounted.put_all()?;
         Ok(mounted)
+    }
+
+    /// Lets SQL name tables of other versions: `"bars@42"`.
+    pub fn with_past(mut self, past: Past) -> Mounted {
+        self.past = Some(past);
+        self
+    }
+
+    /// Lets SQL ask what is known of the lake: `lake.files`.
+    pub fn with_facts(mut self, facts: Facts) -> Mounted {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// Goes on at another version; the lease of the present one ends.
+    pub fn remount(&mut self, snapshot: Snapshot) -> Result<()> {
+        let state = snapshot.state().clone();
+        for sheet in std::mem::take(&mut self.sheets) {
+            let name = quoted(&sheet.name);
+            self.run(&format!("DROP VIEW IF EXISTS {name}"))?;
+            let stub = self.planner.execute_batch(&format!("DROP VIEW IF EXISTS {name}"));
+            stub.map_err(|error| self.sort(&error))?;
+        }
+        for name in std::mem::take(&mut self.told) {
+            self.run(&format!("DROP TABLE IF EXISTS {}.{}", facts::SCHEMA, quoted(&name)))?;
+        }
+        self.sheets = Sheet::all(&state);
+        (self.state, self._snapshot) = (state, Some(snapshot));
+        self.put_all()
+    }
+
+    fn put_all(&self) -> Result<()> {
+        self.sheets.iter().enumerate().try_for_each(|(number, sheet)| self.put(sheet, number))
     }
 
     pub fn version(&self) -> Version {
@@ -78,13 +138,22 @@ impl Mounted {
 
     /// Prepares one SELECT-like statement. All else is refused.
     pub fn query(&mut self, sql: &str) -> Result<Query<'_>> {
-        gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
-        let state = self.state.clone();
-        let named: Vec<&Table> = state.tables().filter(|t| names(sql, &t.def.name)).collect();
-        for table in &named {
-            self.fill(table)?;
+        let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
+        let tree = tree.unwrap_or_default();
+        self.mount_past(&tree)?;
+        self.tell(&tree)?;
+        let named: Vec<(u32, &Sheet)> =
+            (0..).zip(&self.sheets).filter(|(_, sheet)| sheet.is_named_in(sql)).collect();
+        let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
+        let mut readings = Vec::new();
+        for (number, sheet) in named {
+            let wants = wants.get(&number).map_or(&[][..], Vec::as_slice);
+            let (table, name) = (sheet.table()?, &sheet.name);
+            let (reading, view) = reading(table, name, wants, &self.planner, &self.root)?;
+            view.setup.iter().try_for_each(|statement| self.run(statement))?;
+            self.run(&view.create)?;
+            readings.push(reading);
         }
-        let segments_total = named.iter().map(|t| t.segment_count()).sum();
         let this = &*self;
         let (statement, types) =
             this.prepare(sql).map_err(|error| this.naming(this.sort(&error)))?;
@@ -93,22 +162,65 @@ impl Mounted {
             types,
             root: &this.root,
             tables: this.state.tables().map(|t| t.def.name.as_str()).collect(),
-            segments_total,
-            segments_read: segments_total,
+            segments_total: readings.iter().map(|r| r.segments_total).sum(),
+            segments_read: readings.iter().map(|r| r.files.len()).sum(),
+            readings,
         })
     }
 
-    fn fill(&mut self, table: &Table) -> Result<()> {
-        if self.filled.contains(&table.def.id) {
-            return Ok(());
+    /// What the query wants, by stub.
+    fn wants(&self, sql: &str) -> BTreeMap<u32, Vec<Want>> {
+        let mut by_stub: BTreeMap<u32, Vec<Want>> = BTreeMap::new();
+        // With its schema a name means the view itself and no stub.
+        let qualified = sheet::words(sql).any(|w| w.eq_ignore_ascii_case("main"));
+        if self.prunes && !qualified {
+            for want in plan::wants(&self.planner, sql).into_iter().flatten() {
+                by_stub.entry(want.stub).or_default().push(want);
+            }
         }
-        let view = views::view(table, &self.root)?;
-        for statement in &view.setup {
-            self.run(statement)?;
+        by_stub
+    }
+
+    /// Mounts the tables that the tree names with a version.
+    fn mount_past(&mut self, tree: &Json) -> Result<()> {
+        for name in sheet::past_names(tree) {
+            if self.sheets.iter().any(|sheet| sheet.name.eq_ignore_ascii_case(&name)) {
+                continue;
+            }
+            let Some(past) = &mut self.past else { continue };
+            let sheet = Sheet::of_past(&name, past)?;
+            self.add_sheet(sheet)?;
         }
-        self.run(&view.create)?;
-        self.filled.insert(table.def.id);
         Ok(())
+    }
+
+    fn add_sheet(&mut self, sheet: Sheet) -> Result<()> {
+        self.put(&sheet, self.sheets.len())?;
+        self.sheets.push(sheet);
+        Ok(())
+    }
+
+    /// Makes the tables of facts that the tree names.
+    fn tell(&mut self, tree: &Json) -> Result<()> {
+        for name in facts::names(tree) {
+            if self.told.contains(&name) {
+                continue;
+            }
+            if let Some(fact) = self.facts.as_mut().and_then(|facts| facts(&name)) {
+                self.run(&fact.create(&name))?;
+                self.told.insert(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a table's view, empty yet, and its stub.
+    fn put(&self, sheet: &Sheet, number: usize) -> Result<()> {
+        let table = sheet.table()?;
+        self.run(&views::empty(table, &sheet.name))?;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let stub = self.planner.execute_batch(&plan::stub(table, &sheet.name, number));
+        stub.map_err(|error| self.sort(&error))
     }
 
     fn prepare(&self, sql: &str) -> duckdb::Result<(Statement<'_>, Vec<SqlType>)> {
@@ -172,17 +284,6 @@ fn naming<'a>(error: EngineError, tables: impl Iterator<Item = &'a str>) -> Engi
     }
 }
 
-/// Whether a text may speak of a table. DuckDB's functions that take a name or a
-/// query as a value may compute it, so that they speak of every table.
-fn names(sql: &str, table: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    sql.split(|c: char| !word(c)).any(|w| {
-        w.eq_ignore_ascii_case(table)
-            || w.eq_ignore_ascii_case("query")
-            || w.eq_ignore_ascii_case("query_table")
-    })
-}
-
 impl Query<'_> {
     /// Starts it.
     pub fn rows(&mut self) -> Result<Rows<'_>> {
@@ -213,5 +314,7 @@ impl Iterator for Rows<'_> {
 mod hidden;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod pruned;
 #[cfg(test)]
 mod tests;

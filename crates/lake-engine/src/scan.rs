@@ -23,6 +23,8 @@ pub(crate) struct Scans<'a> {
     table: &'a Table,
     root: &'a str,
     hive: bool,
+    /// Begins the names of variables.
+    prefix: String,
     pub(crate) setup: Vec<String>,
 }
 
@@ -36,12 +38,12 @@ struct Group<'a> {
 }
 
 impl<'a> Scans<'a> {
-    /// `root` is the lake's absolute path.
-    pub(crate) fn new(table: &'a Table, root: &'a str) -> Scans<'a> {
+    /// `name` is the view's, `root` the lake's absolute path.
+    pub(crate) fn new(table: &'a Table, name: &str, root: &'a str) -> Scans<'a> {
         // A directory above the lake that looks like a partition would be taken for
         // one; then the symbol is read from the files, where it also is.
         let hive = !table.def.partition_by.is_empty() && !root.contains('=');
-        Scans { table, root, hive, setup: Vec::new() }
+        Scans { table, root, hive, prefix: plain(name), setup: Vec::new() }
     }
 
     /// A SELECT per schema version and layout, with these columns as they are now;
@@ -185,14 +187,26 @@ impl<'a> Scans<'a> {
     }
 
     /// A name that no variable has yet.
-    fn variable(&self) -> String {
-        format!("_lake_{}_{}", self.table.def.id.0, self.setup.len())
+    pub(crate) fn variable(&self) -> String {
+        format!("_lake_{}_{}", self.prefix, self.setup.len())
     }
 
     /// What stands before the path of each file.
     fn top(&self) -> String {
         format!("{}/", self.root.trim_end_matches('/'))
     }
+}
+
+/// A name as letters, digits and underlines; another name is another text.
+fn plain(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.to_ascii_lowercase().bytes() {
+        match byte.is_ascii_alphanumeric() {
+            true => text.push(byte.into()),
+            false => text += &format!("_{byte:02x}"),
+        }
+    }
+    text
 }
 
 fn hides_index(schema: &Schema) -> bool {

@@ -40,8 +40,9 @@ impl Live<'_> {
 }
 
 impl<'a> Split<'a> {
-    pub(crate) fn of(table: &'a Table) -> Split<'a> {
-        let live: Vec<_> = table.segments().map(|(part, segment)| Live { part, segment }).collect();
+    /// `live`: segments of the table in its order; what was left out of them has no
+    /// key that a wanted row has.
+    pub(crate) fn of(table: &Table, live: Vec<Live<'a>>) -> Split<'a> {
         if table.def.key.is_empty() {
             return Split { plain: live, ..Split::default() };
         }

@@ -5,8 +5,9 @@ use lake_core::state::Table;
 use lake_core::types::quoted;
 
 use crate::error::Result;
+use crate::outline;
 use crate::scan::{RANK, Scans};
-use crate::split::Split;
+use crate::split::{Live, Split};
 
 /// A view and the statements that must run before it is created.
 #[derive(Debug)]
@@ -15,13 +16,40 @@ pub(crate) struct View {
     pub(crate) create: String,
 }
 
-/// The table's rows at its snapshot. `root` is the lake's absolute path.
-pub(crate) fn view(table: &Table, root: &str) -> Result<View> {
+/// The rows of these segments of a table, as a view of that name. `root` is the lake's
+/// absolute path.
+#[cfg(test)]
+pub(crate) fn view<'a>(
+    table: &'a Table,
+    name: &str,
+    live: Vec<Live<'a>>,
+    root: &str,
+) -> Result<View> {
+    view_of(table, name, live, root, None)
+}
+
+/// The same; where `outline` says whether rows are counted, files that the log can
+/// answer for are not read.
+pub(crate) fn view_of<'a>(
+    table: &'a Table,
+    name: &str,
+    live: Vec<Live<'a>>,
+    root: &str,
+    outline: Option<bool>,
+) -> Result<View> {
     let def = &table.def;
     let all: Vec<FieldId> = def.schema().fields.iter().map(|f| f.id).collect();
-    let split = Split::of(table);
-    let mut scans = Scans::new(table, root);
-    let mut parts = scans.plain(&split.plain, &all)?;
+    let split = Split::of(table, live);
+    let mut scans = Scans::new(table, name, root);
+    let (known, read): (Vec<_>, Vec<_>) =
+        split.plain.iter().partition(|one| outline.is_some() && outline::knows(one));
+    let mut parts = scans.plain(&read, &all)?;
+    if let (Some(counts), false) = (outline, known.is_empty()) {
+        let variable = scans.variable();
+        let (select, setup) = outline::select(table, &known, counts, &variable);
+        scans.setup.push(setup);
+        parts.push(select);
+    }
     if !split.older.is_empty() {
         let older = scans.plain(&split.older, &all)?;
         let keys = scans.plain(&split.newer, &def.key)?;
@@ -32,24 +60,24 @@ pub(crate) fn view(table: &Table, root: &str) -> Result<View> {
         parts.push(latest(&names(table, &all), &ranked, &names(table, &def.key)));
     }
     if parts.is_empty() {
-        return Ok(View { setup: Vec::new(), create: stub(table) });
+        return Ok(View { setup: Vec::new(), create: empty(table, name) });
     }
-    Ok(View { setup: scans.setup, create: create(table, &union(&parts)) })
+    Ok(View { setup: scans.setup, create: create(name, &union(&parts)) })
 }
 
 /// A view with the right columns and no rows.
-pub(crate) fn stub(table: &Table) -> String {
+pub(crate) fn empty(table: &Table, name: &str) -> String {
     let columns: Vec<String> = table
         .schema()
         .fields
         .iter()
         .map(|f| format!("CAST(NULL AS {}) AS {}", f.ty, quoted(&f.name)))
         .collect();
-    create(table, &format!("SELECT {} WHERE false", columns.join(", ")))
+    create(name, &format!("SELECT {} WHERE false", columns.join(", ")))
 }
 
-fn create(table: &Table, query: &str) -> String {
-    format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(&table.def.name))
+fn create(name: &str, query: &str) -> String {
+    format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 
 fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {

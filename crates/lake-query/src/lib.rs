@@ -5,7 +5,9 @@ mod cli;
 mod commands;
 mod facts;
 mod failure;
+mod known;
 mod open;
+mod session;
 mod stop;
 
 use std::ffi::OsString;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::fixture::{Lake, ints, of, rows, span};
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Add {
         first: usize,
         more: usize,
@@ -36,7 +36,7 @@ enum Step {
 /// In order.
 const NAMES: [&str; 4] = ["S'0", "S1", "S2", "S3"];
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let packed = prop::bool::weighted(0.4);
     let add = (0..4usize, 0..4usize, packed, 0..20i64, 1..8i64, 1..4usize, 0..6u8).prop_map(
         |(first, more, packed, from, len, holes, late)| Step::Add {
@@ -71,14 +71,14 @@ struct Brought {
     rows: BTreeMap<(&'static str, i64), Vec<String>>,
 }
 
-struct World {
-    lake: Lake,
+pub(super) struct World {
+    pub(super) lake: Lake,
     brought: Vec<Brought>,
     columns: u32,
 }
 
 impl World {
-    fn new(root: &str) -> World {
+    pub(super) fn new(root: &str) -> World {
         let columns = "symbol VARCHAR, d SMALLINT, px FLOAT";
         World { lake: Lake::new(root).keyed("bars", columns), brought: Vec::new(), columns: 3 }
     }
@@ -87,7 +87,7 @@ impl World {
         self.lake.state.table("bars").unwrap().schema().fields.clone()
     }
 
-    fn take(&mut self, n: u64, step: &Step) {
+    pub(super) fn take(&mut self, n: u64, step: &Step) {
         match step {
             Step::Add { .. } => self.add(n, step),
             Step::Hide { symbols, from, to } => {

@@ -265,3 +265,123 @@ fn values_of_every_type() {
         assert_eq!(rows(&mut mounted, &sql).unwrap()[1][0], "NULL", "{sql}");
     }
 }
+
+/// How many segments a query reads.
+fn read(mounted: &mut crate::Mounted, sql: &str) -> usize {
+    rows(mounted, sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    mounted.query(sql).unwrap().segments_read
+}
+
+#[test]
+fn only_files_that_may_hold_wanted_rows_are_read() {
+    let mut lake = bars("lake");
+    for symbol in ["000001", "000002", "600519", "600520", "X"] {
+        put(&mut lake, symbol, 1..=10, 1.0);
+        put(&mut lake, symbol, 11..=20, 2.0);
+    }
+    let select =
+        "SELECT s AS symbol, 21::INT d, 1.0::DOUBLE px FROM (VALUES ('600519'), ('X')) v(s)";
+    lake.add("bars", Part::Packed, ints(21, 21), Some(span("600519", "X")), select);
+    let mut mounted = lake.mount();
+    for (filter, segments) in [
+        ("true", 11),
+        ("symbol = '600519'", 3),
+        ("symbol = '600519' AND d < 5", 1),
+        ("symbol = '000001'", 2),
+        ("symbol = 'A'", 1),
+        ("symbol = 'zz'", 0),
+        ("symbol IN ('000001', 'X') AND d >= 11", 3),
+        ("symbol LIKE '600%'", 5),
+        ("symbol LIKE '%19'", 3),
+        ("TRY_CAST(symbol AS INT) = 600519", 3),
+        ("regexp_matches(symbol, '^0')", 4),
+        ("regexp_matches(symbol, '^0.*[12]$')", 5),
+        ("d BETWEEN 5 AND 7", 5),
+        ("d > 20", 1),
+        ("d > 21", 0),
+        ("d = 3 OR symbol = 'X'", 7),
+        ("px > 0", 11),
+        ("symbol IN (SELECT symbol FROM bars WHERE symbol = 'X')", 3),
+    ] {
+        let sql = format!("SELECT count(*) FROM bars WHERE {filter}");
+        assert_eq!(read(&mut mounted, &sql), segments, "{filter}");
+    }
+    // The newest rows are in the newest files.
+    assert_eq!(read(&mut mounted, "FROM bars ORDER BY d DESC LIMIT 2"), 1);
+    assert_eq!(read(&mut mounted, "FROM bars WHERE symbol = 'X' ORDER BY d DESC LIMIT 10"), 2);
+    assert_eq!(read(&mut mounted, "FROM bars WHERE symbol = '000001' ORDER BY d DESC LIMIT 10"), 1);
+    assert_eq!(read(&mut mounted, "FROM bars WHERE symbol = '000001' ORDER BY d LIMIT 11"), 2);
+    assert_eq!(read(&mut mounted, "FROM bars WHERE px > 1 ORDER BY d DESC LIMIT 1"), 11);
+    assert_eq!(read(&mut mounted, "FROM bars LIMIT 3"), 1);
+    let latest = "FROM bars QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY d DESC) = 1";
+    assert_eq!(read(&mut mounted, latest), 6);
+    // A view's own name is no stub.
+    assert_eq!(read(&mut mounted, "FROM main.bars WHERE symbol = 'X'"), 11);
+}
+
+#[test]
+fn the_log_answers_for_files_that_are_not_there() {
+    let mut lake = bars("lake");
+    for symbol in ["A", "B'\u{8305}"] {
+        lake.name("bars", of(symbol), ints(1, 10), None, 10);
+        lake.name("bars", of(symbol), ints(15, 15), None, 1);
+    }
+    let mut mounted = lake.mount();
+    for (sql, expected) in [
+        ("SELECT count(*), min(d), max(d) FROM bars", vec!["22 1 15"]),
+        (
+            "SELECT symbol, max(d), count(d) FROM bars GROUP BY ALL ORDER BY ALL",
+            vec!["A 15 11", "B'\u{8305} 15 11"],
+        ),
+        ("SELECT DISTINCT symbol FROM bars WHERE symbol > 'A'", vec!["B'\u{8305}"]),
+        ("SELECT max(d) FROM bars WHERE regexp_matches(symbol, 'A')", vec!["15"]),
+        ("SELECT count(DISTINCT symbol) FROM bars", vec!["2"]),
+        ("SELECT max(d) + 1 FROM bars WHERE symbol = 'nobody'", vec!["NULL"]),
+    ] {
+        let found: Vec<String> = rows(&mut mounted, sql)
+            .unwrap_or_else(|e| panic!("{sql}: {e:?}"))
+            .iter()
+            .map(|row| row.join(" "))
+            .collect();
+        assert_eq!(found, expected, "{sql}");
+    }
+    for sql in [
+        "SELECT count(*) FROM bars WHERE d > 3",
+        "SELECT count(DISTINCT d) FROM bars",
+        "SELECT max(px) FROM bars",
+    ] {
+        assert_eq!(rows(&mut mounted, sql).unwrap_err().kind(), Kind::Damaged, "{sql}");
+    }
+}
+
+#[test]
+fn an_older_version_is_another_table() {
+    let mut lake = bars("lake");
+    put(&mut lake, "A", 1..=1, 1.0);
+    let first = std::sync::Arc::new(lake.state.clone());
+    put(&mut lake, "A", 2..=2, 2.0);
+    let mut sheets = crate::sheet::Sheet::all(&first);
+    sheets[0].name = "bars@2".into();
+    let mut mounted = lake.mount();
+    mounted.add_sheet(sheets.remove(0)).unwrap();
+    let sql = "SELECT count(*), (SELECT count(*) FROM \"bars@2\"), \
+               (SELECT count(*) FROM \"bars@2\" WHERE d > 1) FROM bars";
+    assert_eq!(rows(&mut mounted, sql).unwrap(), [["2", "1", "0"]]);
+}
+
+#[test]
+fn facts_are_tables() {
+    let mut lake = bars("lake");
+    put(&mut lake, "A", 1..=1, 1.0);
+    let mut mounted = lake.mount().with_facts(Box::new(|name| {
+        (name == "files").then(|| crate::Fact {
+            columns: vec![("path".into(), "VARCHAR"), ("rows".into(), "UBIGINT")],
+            rows: r#"[{"path":"it's","rows":7},{"path":null,"rows":8}]"#.into(),
+        })
+    }));
+    let sql = "FROM lake.files ORDER BY rows";
+    assert_eq!(rows(&mut mounted, sql).unwrap(), [["it's", "7"], ["NULL", "8"]]);
+    let joined = "SELECT count(*) FROM bars, LAKE.Files f WHERE f.rows > bars.d";
+    assert_eq!(rows(&mut mounted, joined).unwrap(), [["2"]]);
+    assert_eq!(rows(&mut mounted, "FROM lake.nothing").unwrap_err().kind(), Kind::BadInput);
+}

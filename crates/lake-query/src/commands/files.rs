@@ -25,29 +25,33 @@ impl Files {
             Some(name) => vec![table(state, name)?],
             None => state.tables().collect(),
         };
-        let columns = ["path", "kind", "table", "symbol"].map(Column::text);
-        let numbers = ["rows", "bytes"].map(Column::number);
-        let keys = ["min_key", "max_key"].map(Column::text);
-        let added = [Column::number("added")];
-        let columns = columns.into_iter().chain(numbers).chain(keys).chain(added);
-        let mut rows = Rows::new(columns);
-        for table in tables {
-            for (part, segment) in table.segments() {
-                let range = segment.range.as_ref();
-                rows.push([
-                    json!(table.path(part, segment)),
-                    json!(segment.kind.word()),
-                    json!(table.def.name),
-                    symbol(part),
-                    json!(segment.rows),
-                    json!(segment.bytes),
-                    range.map_or(Value::Null, |r| key(r.min())),
-                    range.map_or(Value::Null, |r| key(r.max())),
-                    json!(segment.added),
-                ]);
-            }
-        }
-        console.rows(&rows)?;
+        console.rows(&rows(tables))?;
         Ok(Outcome::Done)
     }
+}
+
+pub(crate) fn rows<'s>(tables: impl IntoIterator<Item = &'s Table>) -> Rows {
+    let columns = ["path", "kind", "table", "symbol"].map(Column::text);
+    let numbers = ["rows", "bytes"].map(Column::number);
+    let keys = ["min_key", "max_key"].map(Column::text);
+    let added = [Column::number("added")];
+    let columns = columns.into_iter().chain(numbers).chain(keys).chain(added);
+    let mut rows = Rows::new(columns);
+    for table in tables {
+        for (part, segment) in table.segments() {
+            let range = segment.range.as_ref();
+            rows.push([
+                json!(table.path(part, segment)),
+                json!(segment.kind.word()),
+                json!(table.def.name),
+                symbol(part),
+                json!(segment.rows),
+                json!(segment.bytes),
+                range.map_or(Value::Null, |r| key(r.min())),
+                range.map_or(Value::Null, |r| key(r.max())),
+                json!(segment.added),
+            ]);
+        }
+    }
+    rows
 }

@@ -1,12 +1,13 @@
 use std::path::Path;
 
-use lake_cli::render::{Cell, Column};
+use lake_cli::render::{Cell, Column, Rows};
 use lake_cli::{Console, Failure, Outcome};
 use lake_core::edit::{Action, Transaction};
 use lake_core::entry::Entry;
 use lake_core::id::TableId;
 use lake_core::state::State;
 use lake_core::value::timestamp_text;
+use lake_log::Lake;
 use serde_json::{Value, json};
 
 use crate::failure::of_log;
@@ -29,22 +30,43 @@ impl History {
     pub(crate) fn run(&self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let (mut lake, snapshot) = self.at.open(lake)?;
         let mut printer = console.printer(&columns());
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut version = snapshot.version();
-        while left > 0 {
-            let Some(entry) = lake.entry(version).map_err(of_log)? else { break };
-            for txn in entry.transactions.iter().rev() {
-                if left > 0 {
-                    let row = row(snapshot.state(), &entry, txn);
-                    printer.row(&row.iter().map(Cell::from).collect::<Vec<_>>())?;
-                    left -= 1;
-                }
-            }
-            version -= 1;
-        }
+        let limit = self.limit.unwrap_or(u64::MAX);
+        each(&mut lake, snapshot.state(), limit, &mut |row| {
+            printer.row(&row.iter().map(Cell::from).collect::<Vec<_>>())
+        })?;
         printer.finish()?;
         Ok(Outcome::Done)
     }
+}
+
+/// Hands out the rows, the newest first.
+fn each(
+    lake: &mut Lake,
+    state: &State,
+    limit: u64,
+    found: &mut dyn FnMut([Value; 12]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (mut left, mut version) = (limit, state.version);
+    while left > 0 {
+        let Some(entry) = lake.entry(version).map_err(of_log)? else { break };
+        for txn in entry.transactions.iter().rev() {
+            if left > 0 {
+                found(row(state, &entry, txn))?;
+                left -= 1;
+            }
+        }
+        version -= 1;
+    }
+    Ok(())
+}
+
+pub(crate) fn rows(lake: &mut Lake, state: &State) -> Result<Rows, Failure> {
+    let mut rows = Rows::new(columns());
+    each(lake, state, u64::MAX, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 fn columns() -> Vec<Column> {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use lake_cli::render::{Cell, Column, json};
 use lake_cli::{Console, Failure, Format, Outcome, human, parse};
-use lake_engine::{Engine, Options, Query, Reader, Rows};
+use lake_engine::{Engine, Options, Query, Reader, Reading, Rows};
 use lake_store::{Root, Stopwatch};
 
 use crate::cell;
 use crate::failure::of_engine;
 use crate::open::AtVersion;
+use crate::session;
 use crate::stop::CtrlC;
 
 /// Rows of a table that a terminal shows; a file or a pipe gets all.
@@ -37,6 +38,9 @@ pub(crate) struct Sql {
     /// Threads the query may use; by default one a core
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
+    /// Say on stderr which files are read, and why no others
+    #[arg(long)]
+    explain_files: bool,
     /// Directory in which a query larger than its memory may spill
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     temp_dir: Option<PathBuf>,
@@ -61,11 +65,14 @@ impl Sql {
             Options { threads: self.threads, memory: self.max_memory, spill: self.temp_dir };
         let engine = Engine::open(&options).map_err(of_engine)?;
         let stop = ctrl_c.watch(engine.interrupt(), self.timeout);
-        let mut mounted = engine.mount(snapshot, lake.root().path()).map_err(of_engine)?;
+        let mut mounted = session::mount(engine, lake, snapshot)?;
         let version = mounted.version();
         let mut query = mounted.query(&sql).map_err(|e| stop.explain(of_engine(e)))?;
         let about =
             About { version, read: query.segments_read, total: query.segments_total, watch };
+        if self.explain_files {
+            explain(&query.readings, console);
+        }
         print(&mut query, &about, console).map_err(|failure| stop.explain(failure))?;
         Ok(Outcome::Done)
     }
@@ -81,6 +88,31 @@ impl Sql {
                 Ok(text)
             }
             (None, query) => Ok(query.unwrap_or_default().to_owned()),
+        }
+    }
+}
+
+/// A long list is cut for people.
+const FILES_SHOWN: usize = 20;
+
+fn explain(readings: &[Reading], console: &mut Console) {
+    for reading in readings {
+        let (read, total) = (reading.files.len(), reading.segments_total);
+        let why = match (&reading.condition, read == total) {
+            (_, true) => "all of them".into(),
+            (Some(condition), _) => format!("the others hold no row with {condition}"),
+            (None, _) => "the others hold only later rows of the order".into(),
+        };
+        let newest = match reading.newest && reading.condition.is_some() {
+            true => ", or only later ones of the order",
+            false => "",
+        };
+        console.note(format!("{}: {read} of {total} files, {why}{newest}", reading.table));
+        for file in reading.files.iter().take(FILES_SHOWN) {
+            console.note(format!("  {file}"));
+        }
+        if read > FILES_SHOWN {
+            console.note(format!("  ... and {} more", read - FILES_SHOWN));
         }
     }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use lake_cli::render::{Column, Rows};
 use lake_cli::{Console, Failure, Outcome};
 use lake_core::segment::Part;
-use lake_core::state::Table;
+use lake_core::state::{State, Table};
 use serde_json::{Value, json};
 
 use super::names;
@@ -23,32 +23,36 @@ pub(crate) struct Tables {
 impl Tables {
     pub(crate) fn run(&self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let (_lake, snapshot) = self.at.open(lake)?;
-        let numbers = ["rows", "segments", "bytes", "symbols", "schema_version"];
-        let columns = [Column::text("name")]
-            .into_iter()
-            .chain(numbers.map(Column::number))
-            .chain(["key", "partition_by"].map(Column::text));
-        let mut rows = Rows::new(columns);
-        for table in snapshot.state().tables() {
-            let (mut count, mut bytes) = (0, 0);
-            for (_, segment) in table.segments() {
-                count += segment.rows;
-                bytes += segment.bytes;
-            }
-            rows.push([
-                json!(table.def.name),
-                json!(count),
-                json!(table.segment_count()),
-                json!(bytes),
-                symbols(table),
-                json!(table.schema().version),
-                json!(names(&table.def, &table.def.key)),
-                json!(names(&table.def, &table.def.partition_by)),
-            ]);
-        }
-        console.rows(&rows)?;
+        console.rows(&rows(snapshot.state()))?;
         Ok(Outcome::Done)
     }
+}
+
+pub(crate) fn rows(state: &State) -> Rows {
+    let numbers = ["rows", "segments", "bytes", "symbols", "schema_version"];
+    let columns = [Column::text("name")]
+        .into_iter()
+        .chain(numbers.map(Column::number))
+        .chain(["key", "partition_by"].map(Column::text));
+    let mut rows = Rows::new(columns);
+    for table in state.tables() {
+        let (mut count, mut bytes) = (0, 0);
+        for (_, segment) in table.segments() {
+            count += segment.rows;
+            bytes += segment.bytes;
+        }
+        rows.push([
+            json!(table.def.name),
+            json!(count),
+            json!(table.segment_count()),
+            json!(bytes),
+            symbols(table),
+            json!(table.schema().version),
+            json!(names(&table.def, &table.def.key)),
+            json!(names(&table.def, &table.def.partition_by)),
+        ]);
+    }
+    rows
 }
 
 /// How many symbols there are, where the log knows.

@@ -76,24 +76,27 @@ impl Watermark {
 impl Metadata {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let (mut lake, snapshot) = self.at.open(lake)?;
-        let mut rows = columns(true);
-        let version = snapshot.version();
-        let mut add = |lake: &mut Lake, table: &Table| -> Result<(), Failure> {
-            for fact in facts::of(lake, version, table, None)? {
-                let (segments, bytes) = (fact.segments.clone(), fact.bytes.clone());
-                rows.push(cells(table, fact).into_iter().chain([segments, bytes]));
-            }
-            Ok(())
+        let state = snapshot.state();
+        let tables: Vec<&Table> = match &self.table {
+            Some(name) => vec![table(state, name)?],
+            None => state.tables().collect(),
         };
-        match &self.table {
-            Some(name) => add(&mut lake, table(snapshot.state(), name)?)?,
-            None => {
-                for table in snapshot.state().tables() {
-                    add(&mut lake, table)?;
-                }
-            }
-        }
-        console.rows(&rows)?;
+        console.rows(&rows(&mut lake, snapshot.version(), tables)?)?;
         Ok(Outcome::Done)
     }
+}
+
+pub(crate) fn rows<'s>(
+    lake: &mut Lake,
+    version: u64,
+    tables: impl IntoIterator<Item = &'s Table>,
+) -> Result<Rows, Failure> {
+    let mut rows = columns(true);
+    for table in tables {
+        for fact in facts::of(lake, version, table, None)? {
+            let (segments, bytes) = (fact.segments.clone(), fact.bytes.clone());
+            rows.push(cells(table, fact).into_iter().chain([segments, bytes]));
+        }
+    }
+    Ok(rows)
 }

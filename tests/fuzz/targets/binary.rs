@@ -1,0 +1,35 @@
+//! Parquet and Arrow files of strangers: decoded, checked and within memory, or refused.
+
+#![no_main]
+
+use std::io::Write;
+
+use lake_core::schema::TableDef;
+use lake_core::sqltype::parse_columns;
+use lake_ingest::{Feed, FileFeed, InputFormat, Reject, Rejects, Result, SourceOptions};
+use libfuzzer_sys::fuzz_target;
+
+struct Counted;
+
+impl Rejects for Counted {
+    fn reject(&mut self, _: Reject) -> Result<()> {
+        Ok(())
+    }
+}
+
+fuzz_target!(|input: (bool, &[u8])| {
+    let (parquet, bytes) = input;
+    let columns = parse_columns("a VARCHAR, b BIGINT, c DOUBLE, h INTEGER[]").expect("columns");
+    let def = TableDef::new("t", &columns, &["a".into()], &[], &[]).expect("table");
+    let mut file = tempfile::NamedTempFile::new().expect("file");
+    file.write_all(bytes).expect("write");
+    let form = if parquet { InputFormat::Parquet } else { InputFormat::Arrow };
+    let options = SourceOptions { format: Some(form), ..SourceOptions::default() };
+    let _ = lake_ingest::infer(file.path(), &options);
+    let schema = lake_segment::arrow_schema(def.schema());
+    let feed = FileFeed::new(vec![file.path().to_owned()], options);
+    let Ok(mut source) = feed.open(&def, &schema) else { return };
+    while let Ok(Some(chunk)) = source.next(&mut Counted) {
+        assert_eq!(chunk.batch.schema(), schema);
+    }
+});
