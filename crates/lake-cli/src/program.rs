@@ -76,7 +76,7 @@ fn usage(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     match text.split_once("\n\n") {
-        Some((message, advice)) => Failure::bad_input(message).hint(advice),
+        Some((message, advice)) => Failure::bad_input(message).hint(advice.trim_start()),
         None => Failure::bad_input(text),
     }
 }

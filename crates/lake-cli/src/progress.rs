@@ -47,13 +47,18 @@ impl Tally {
         Duration::try_from_secs_f64(self.elapsed.as_secs_f64() * (1.0 - share) / share).ok()
     }
 
+    /// How fast the input is read, while it is.
+    fn rate(&self) -> Option<f64> {
+        human::rate(self.bytes, self.elapsed).filter(|_| self.stage.is_none())
+    }
+
     fn parts(&self) -> Vec<String> {
         let counted = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", human::rough(n)));
         let rows = if self.rows == 1 { "row" } else { "rows" };
         let parts = [
             counted(self.rows, rows),
             self.percent().map(|percent| format!("{percent} %")),
-            human::rate(self.bytes, self.elapsed).map(|rate| human::decimal_bytes(rate) + "/s"),
+            self.rate().map(|rate| human::decimal_bytes(rate) + "/s"),
             self.eta().map(|eta| format!("ETA {}", human::countdown(eta))),
             self.stage.map(str::to_owned),
             counted(self.rejected, "rejected"),
@@ -234,7 +239,7 @@ mod tests {
             (Tally { share: None, ..tally() }, "  3.2 M rows  118 MB/s  12 rejected"),
             (
                 Tally { share: Some(1.0), stage: Some("committing"), ..tally() },
-                "  3.2 M rows  100 %  118 MB/s  committing  12 rejected",
+                "  3.2 M rows  100 %  committing  12 rejected",
             ),
             (
                 Tally { rows: 1, rejected: 1, bytes: 0, share: None, ..tally() },

@@ -188,10 +188,11 @@ fn every_line_of_a_log_is_json() {
 
 #[test]
 fn what_the_parser_says_can_be_a_failure() {
-    let error = Sample::try_parse_from(["sample", "go", "--fly"]).unwrap_err();
+    let error = Sample::try_parse_from(["sample", "go", "--formt"]).unwrap_err();
     let failure = usage(&error);
-    assert_eq!(failure.message, "unexpected argument '--fly' found");
-    assert!(failure.hint.as_ref().unwrap().contains("Usage:"), "{failure:?}");
+    assert_eq!(failure.message, "unexpected argument '--formt' found");
+    let hint = failure.hint.as_deref().unwrap();
+    assert!(hint.starts_with("tip: ") && hint.contains("Usage:"), "{hint:?}");
     assert_eq!(i32::from(failure.kind.exit_code()), error.exit_code());
 }
 
