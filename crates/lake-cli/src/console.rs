@@ -2,29 +2,44 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use lake_core::kind::Kind;
 
-use crate::render::{Cell, Column, Record, Renderer, Rows, escape};
-use crate::{Failure, Format, Global};
+use crate::log::{Clock, Level, Log};
+use crate::progress::Rhythm;
+use crate::render::{Cell, Column, Record, Renderer, Rows};
+use crate::stderr::Stderr;
+use crate::{Failure, Format, Global, Progress, Tally, env};
 
 const BUFFER: usize = 64 * 1024;
+/// Short work shows nothing; then as often as eyes can follow.
+const AT_A_TERMINAL: Rhythm =
+    Rhythm { first: Duration::from_millis(500), then: Duration::from_millis(200) };
+const IN_A_LOG: Rhythm = Rhythm { first: Duration::from_secs(10), then: Duration::from_secs(10) };
+/// The width of a terminal that does not say it.
+const WIDTH: usize = 80;
 
 /// What a command prints with: data on stdout, notes on stderr.
 pub struct Console {
     pub out: Out,
-    err: Box<dyn Write + Send>,
+    err: Stderr,
     err_is_terminal: bool,
+    can_redraw: bool,
+    log: Log,
     format: Format,
     quiet: bool,
 }
 
 impl Console {
-    pub(crate) fn new(global: &Global) -> Console {
+    pub(crate) fn new(global: &Global, clock: Clock) -> Console {
+        let err_is_terminal = io::stderr().is_terminal();
         Console {
             out: Out::new(Box::new(io::stdout()), io::stdout().is_terminal()),
-            err: Box::new(io::stderr()),
-            err_is_terminal: io::stderr().is_terminal(),
+            err: Stderr::new(Box::new(io::stderr())),
+            err_is_terminal,
+            can_redraw: err_is_terminal && env::can_redraw(),
+            log: Log { format: global.log_format, clock },
             format: global.format,
             quiet: global.quiet,
         }
@@ -37,44 +52,80 @@ impl Console {
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
     ) -> Console {
-        Console { out: Out::new(out, false), err, err_is_terminal: false, format, quiet }
+        Console {
+            out: Out::new(out, false),
+            err: Stderr::new(err),
+            err_is_terminal: false,
+            can_redraw: false,
+            log: Log { format: crate::LogFormat::Text, clock: || 0 },
+            format,
+            quiet,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn logging(mut self) -> Console {
+        self.log.format = crate::LogFormat::Json;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn at_a_terminal(mut self, can_redraw: bool) -> Console {
+        (self.err_is_terminal, self.can_redraw) = (true, can_redraw);
+        self
     }
 
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether a progress bar has somebody to look at it.
+    /// Whether [`Console::progress`] shows anything: what only it needs can be spared
+    /// otherwise.
     pub fn shows_progress(&self) -> bool {
-        self.err_is_terminal && !self.quiet
+        !self.quiet && (self.log.is_json() || self.can_redraw)
+    }
+
+    /// Shows how far the work is: `look` is asked for it several times a second at a
+    /// terminal, every ten seconds where stderr is a log of JSON, and never elsewhere.
+    pub fn progress(&self, look: impl Fn() -> Tally + Send + 'static) -> Progress {
+        let log = self.log;
+        match self.shows_progress() {
+            false => Progress::default(),
+            true if log.is_json() => Progress::start(IN_A_LOG, self.err.clone(), move |err| {
+                err.put(&log.progress(&look()));
+            }),
+            true => Progress::start(AT_A_TERMINAL, self.err.clone(), move |err| {
+                err.draw(&look().line(width()));
+            }),
+        }
+    }
+
+    /// Says once more, in words, what stdout was told in figures: a person at a terminal
+    /// and a log hear it, a script's stderr stays empty.
+    pub fn summary(&mut self, text: impl Display) {
+        if self.err_is_terminal || self.log.is_json() {
+            self.note(text);
+        }
     }
 
     /// Says on stderr what a person may like to know; `--quiet` drops it.
     pub fn note(&mut self, text: impl Display) {
         if !self.quiet {
-            self.say("", &text.to_string());
+            self.say(Level::Info, &text.to_string());
         }
     }
 
     /// Says on stderr what a person must know although the command goes on.
     pub fn warn(&mut self, text: impl Display) {
-        self.say("warning: ", &text.to_string());
+        self.say(Level::Warn, &text.to_string());
     }
 
-    fn say(&mut self, prefix: &str, text: &str) {
-        let mut lines = String::new();
-        escape::push_lines(&mut lines, prefix, text);
-        self.put(&lines);
+    fn say(&mut self, level: Level, text: &str) {
+        self.err.put(&self.log.say(level, text));
     }
 
     pub(crate) fn fail(&mut self, failure: &Failure) {
-        let text = failure.render(self.format);
-        self.put(&text);
-    }
-
-    /// A closed stderr is nobody's failure.
-    fn put(&mut self, lines: &str) {
-        let _ = self.err.write_all(lines.as_bytes()).and_then(|()| self.err.flush());
+        self.err.put(&self.log.fail(failure, self.format));
     }
 
     /// Prints a list in the chosen form.
@@ -90,6 +141,7 @@ impl Console {
     /// Prints one thing, such as a receipt, in the chosen form and sends it off at
     /// once: the producer that waits for it must not wait for a full buffer.
     pub fn record(&mut self, record: &Record) -> Result<(), Failure> {
+        self.err.clear();
         self.out.text(&record.render(self.format))?;
         self.out.flush()
     }
@@ -97,6 +149,7 @@ impl Console {
     /// Prints one of many things as a line of JSON, whatever form was chosen, and sends
     /// it off at once.
     pub fn record_line(&mut self, record: &Record) -> Result<(), Failure> {
+        self.err.clear();
         self.out.text(&record.render(Format::Jsonl))?;
         self.out.flush()
     }
@@ -109,6 +162,11 @@ impl Console {
             out: &mut self.out,
         }
     }
+}
+
+/// It may change while a line is drawn.
+fn width() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| width.0.into())
 }
 
 /// Rows on their way to stdout; `finish` completes the document.

@@ -6,9 +6,11 @@ pub const LAKE_DIR: &str = "LAKE_DIR";
 pub const LAKE_FORMAT: &str = "LAKE_FORMAT";
 /// No notes on stderr, as `--quiet`.
 pub const LAKE_QUIET: &str = "LAKE_QUIET";
+/// The form of what stderr gets, as `--log-format`.
+pub const LAKE_LOG_FORMAT: &str = "LAKE_LOG_FORMAT";
 
 #[cfg(test)]
-pub(crate) const ALL: [&str; 3] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET];
+pub(crate) const ALL: [&str; 4] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET, LAKE_LOG_FORMAT];
 
 /// The value of a variable. An empty one is a value, and mostly one that fails to
 /// parse: `--lake "$UNSET"` must not end up in the default lake. Text that is not
@@ -16,6 +18,11 @@ pub(crate) const ALL: [&str; 3] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET];
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn read(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Whether the terminal, if there is one, can draw a line anew.
+pub(crate) fn can_redraw() -> bool {
+    read("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// Where files go that nobody needs after this process.

@@ -81,7 +81,11 @@ impl Failure {
 
     /// `{"error": {"kind", "message", "causes", "hint", "exit_code"}}`, one line.
     pub fn to_json(&self) -> String {
-        let mut text = String::from("{\"error\":{\"kind\":");
+        format!("{{\"error\":{{{}}}}}", self.json_fields())
+    }
+
+    pub(crate) fn json_fields(&self) -> String {
+        let mut text = String::from("\"kind\":");
         json::push_text(&mut text, kind_name(self.kind));
         text.push_str(",\"message\":");
         json::push_text(&mut text, &self.message);
@@ -97,7 +101,7 @@ impl Failure {
             Some(hint) => json::push_text(&mut text, hint),
             None => text.push_str("null"),
         }
-        text.push_str(&format!(",\"exit_code\":{}}}}}", self.kind.exit_code()));
+        text.push_str(&format!(",\"exit_code\":{}", self.kind.exit_code()));
         text
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use crate::env;
+use crate::{LogFormat, env};
 
 // Flatten this into the top-level parser and give it out by `AsRef<Global>`. (No doc
 // comment: clap would print it as the program's description. The variables' present
@@ -26,6 +26,11 @@ pub struct Global {
     #[arg(long, short, global = true, env = env::LAKE_QUIET, hide_env_values = true)]
     #[arg(value_parser = FalseyValueParser::new())]
     pub quiet: bool,
+
+    /// Form of the notes, warnings and errors on stderr
+    #[arg(long, global = true, env = env::LAKE_LOG_FORMAT, hide_env_values = true)]
+    #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

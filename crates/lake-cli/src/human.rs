@@ -31,6 +31,44 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// `9,999`, `12.5 k`, `3.2 M`: for counts that grow while they are looked at.
+pub fn rough(n: u64) -> String {
+    if n < 10_000 { count(n) } else { scaled(n as f64, &["", "k", "M", "G", "T", "P", "E"]) }
+}
+
+/// `118 MB`, in powers of a thousand, as rates are given.
+pub fn decimal_bytes(n: f64) -> String {
+    scaled(n, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+}
+
+/// So many in a second; None where nothing or no time can be divided.
+pub fn rate(n: u64, time: Duration) -> Option<f64> {
+    let rate = n as f64 / time.as_secs_f64();
+    (n > 0 && rate.is_finite()).then_some(rate)
+}
+
+/// Two or three digits of a number, and the unit they count.
+fn scaled(n: f64, units: &[&str]) -> String {
+    let (mut value, mut unit) = (n, 0);
+    // What would be shown as 1000 belongs to the next unit.
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && value < 99.95);
+    format!("{value:.decimals$} {}", units[unit])
+}
+
+/// `0:07`, `12:30`, `1:02:03`; rounded to the second.
+pub fn countdown(time: Duration) -> String {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_millis() >= 500));
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 /// `3.4 ms`, `12.0 s`, `2 min 5 s`, `3 h 4 min`, `9 d 1 h`.
 pub fn duration(time: Duration) -> String {
     let (us, seconds) = (time.as_nanos() as f64 / 1e3, time.as_secs());
@@ -75,6 +113,48 @@ mod tests {
         for (n, text) in table {
             assert_eq!(count(n), text);
         }
+    }
+
+    #[test]
+    fn rough_counts_and_rates_have_two_or_three_digits() {
+        let table = [
+            (0, "0"),
+            (9_999, "9,999"),
+            (10_000, "10.0 k"),
+            (99_949, "99.9 k"),
+            (99_950, "100 k"),
+            (999_499, "999 k"),
+            (999_500, "1.0 M"),
+            (3_200_000, "3.2 M"),
+            (u64::MAX, "18.4 E"),
+        ];
+        for (n, text) in table {
+            assert_eq!(rough(n), text);
+        }
+        let table = [(0.2, "0 B"), (999.4, "999 B"), (1e3, "1.0 kB"), (1.18e8, "118 MB")];
+        for (n, text) in table {
+            assert_eq!(decimal_bytes(n), text);
+        }
+        assert_eq!(rate(10, Duration::from_millis(500)), Some(20.0));
+        assert_eq!(rate(10, Duration::ZERO), None);
+        assert_eq!(rate(0, Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_countdown_reads_as_a_clock() {
+        let table = [
+            (0, "0:00"),
+            (6_499, "0:06"),
+            (6_500, "0:07"),
+            (59_500, "1:00"),
+            (750_000, "12:30"),
+            (3_723_000, "1:02:03"),
+            (360_000_000, "100:00:00"),
+        ];
+        for (ms, text) in table {
+            assert_eq!(countdown(Duration::from_millis(ms)), text);
+        }
+        assert!(countdown(Duration::MAX).ends_with(":15"));
     }
 
     #[test]

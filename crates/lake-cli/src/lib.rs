@@ -12,11 +12,16 @@ pub mod env;
 mod failure;
 mod global;
 pub mod human;
+mod log;
 pub mod parse;
 mod program;
+mod progress;
 pub mod render;
+mod stderr;
 
 pub use console::{Console, Out, Printer};
 pub use failure::{Failure, kind_name};
 pub use global::{Format, Global};
+pub use log::{Clock, LogFormat};
 pub use program::{Outcome, hush_panics, run_main};
+pub use progress::{Progress, Tally};

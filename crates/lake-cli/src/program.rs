@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 
 use lake_core::kind::Kind;
 
-use crate::{Console, Failure, Global};
+use crate::log::Log;
+use crate::{Clock, Console, Failure, Format, Global, LogFormat, env};
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,25 +35,50 @@ impl Outcome {
 
 /// Parses the arguments, runs the command, reports what went wrong and returns
 /// the exit code. Output is flushed before an error is said, so that the two keep
-/// their order where both go to one place.
+/// their order where both go to one place. `clock` dates the lines of a log.
 pub fn run_main<P>(
     args: impl IntoIterator<Item = OsString>,
+    clock: Clock,
     run: impl FnOnce(P, &mut Console) -> Result<Outcome, Failure>,
 ) -> ExitCode
 where
     P: clap::Parser + AsRef<Global>,
 {
-    std::panic::set_hook(Box::new(report_panic));
-    let parsed = match P::try_parse_from(args) {
+    let log = Log { format: LogFormat::Text, clock };
+    std::panic::set_hook(Box::new(move |info| report_panic(info, log)));
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = match P::try_parse_from(&args) {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Help for a pipe that closed is help nobody wanted.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let format = LogFormat::guess(&args, env::read(env::LAKE_LOG_FORMAT));
+            return refuse(&error, Log { format, clock });
         }
     };
-    let mut console = Console::new(parsed.as_ref());
+    let global: &Global = parsed.as_ref();
+    let log = Log { format: global.log_format, clock };
+    std::panic::set_hook(Box::new(move |info| report_panic(info, log)));
+    let mut console = Console::new(global, clock);
     ExitCode::from(conclude(&mut console, |console| run(parsed, console)))
+}
+
+/// What became of a command line that is none, or that asks for help.
+fn refuse(error: &clap::Error, log: Log) -> ExitCode {
+    // Help for a pipe that closed is help nobody wanted.
+    let _ = match error.use_stderr() && log.is_json() {
+        true => io::stderr().write_all(log.fail(&usage(error), Format::Table).as_bytes()),
+        false => error.print(),
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// The first paragraph is the message, what the parser advises is the hint.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    match text.split_once("\n\n") {
+        Some((message, advice)) => Failure::bad_input(message).hint(advice.trim_start()),
+        None => Failure::bad_input(text),
+    }
 }
 
 /// Runs the command and reports; returns the exit code.
@@ -92,7 +118,7 @@ pub fn hush_panics(expected: fn() -> bool) {
 
 /// Any thread's panic is said at once and where it stands: its thread may never be
 /// joined. `RUST_BACKTRACE` works as everywhere.
-fn report_panic(info: &PanicHookInfo<'_>) {
+fn report_panic(info: &PanicHookInfo<'_>, log: Log) {
     if EXPECTED.get().is_some_and(|expected| expected()) {
         return;
     }
@@ -100,6 +126,9 @@ fn report_panic(info: &PanicHookInfo<'_>) {
     let trace = Backtrace::capture();
     if trace.status() == BacktraceStatus::Captured {
         text.push_str(&trace.to_string());
+    }
+    if log.is_json() {
+        text = log.fail(&Failure::bug(text.trim_end()), Format::Table);
     }
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -9,7 +9,7 @@ use lake_core::schema::{FieldId, TableDef};
 
 use crate::error::{IngestError, Result};
 use crate::ingest::Feed;
-use crate::source::{Chunk, Input, Rejects, Source, SourceOptions, open_source};
+use crate::source::{Chunk, Input, Rejects, Source, SourceOptions, file_size, open_source};
 
 /// Files that are read as one input, in this order.
 pub struct FileFeed {
@@ -32,6 +32,10 @@ pub(crate) fn newer_columns(def: &TableDef) -> Vec<FieldId> {
 }
 
 impl Feed for FileFeed {
+    fn size(&self) -> Option<u64> {
+        self.files.iter().map(|path| file_size(path)).sum()
+    }
+
     fn open(&self, def: &TableDef, schema: &SchemaRef) -> Result<Box<dyn Source>> {
         Ok(Box::new(Files {
             waiting: self.files.iter().cloned().collect(),

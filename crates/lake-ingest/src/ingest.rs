@@ -19,6 +19,7 @@ use crate::error::{IngestError, Result};
 use crate::feed::newer_columns;
 use crate::kit::Kit;
 use crate::make::{Made, Maker, Seen, Way};
+use crate::meter::Phase;
 use crate::options::Options;
 use crate::quarantine;
 use crate::rejects::Gate;
@@ -47,6 +48,11 @@ pub struct IngestedMany {
 
 /// Where rows come from. It is asked anew when the commit has to be.
 pub trait Feed {
+    /// How many bytes its inputs have, where that is known before they are read.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
     fn open(&self, def: &TableDef, schema: &SchemaRef) -> Result<Box<dyn Source>>;
 }
 
@@ -109,6 +115,7 @@ impl Writer {
                 return Err(IngestError::TableTwice(job.table.into()));
             }
         }
+        let before = options.meter.read();
         let mut tries = 1;
         loop {
             let draft = self.lake.begin()?;
@@ -117,7 +124,10 @@ impl Writer {
             }
             match self.attempt(&draft, jobs, options, &watch)? {
                 Ok(done) => return Ok(done),
-                Err(conflict) if tries < TRIES && can_be_redone(&conflict) => tries += 1,
+                Err(conflict) if tries < TRIES && can_be_redone(&conflict) => {
+                    options.meter.rewind(&before);
+                    tries += 1;
+                }
                 Err(source) => return Err(IngestError::Conflict { tries, source }),
             }
         }
@@ -151,6 +161,7 @@ impl Writer {
             .iter()
             .flat_map(|(table, one, _)| one.staged.iter().map(move |(p, s)| (*table, p, s)))
             .collect();
+        options.meter.enter(Phase::Committing);
         files.place(&placing)?;
         let kept: Vec<_> = made.iter().map(|(table, _, gate)| (*table, gate.kept())).collect();
         let quarantined = quarantine::write(self.lake.root(), &txn, &kept)?;

@@ -19,6 +19,7 @@ mod ingest;
 mod kit;
 mod layout;
 mod make;
+mod meter;
 mod options;
 mod overlap;
 mod packs;
@@ -40,6 +41,7 @@ pub use delete::{Deletion, Which};
 pub use error::{IngestError, Place, Result};
 pub use feed::{FileFeed, OnceFeed};
 pub use ingest::{Feed, Ingested, IngestedMany, Job, Writer};
+pub use meter::{Meter, Phase, Reading};
 pub use options::{Layout, Mode, OnError, Options};
 pub use restore::{Restored, restore};
 pub use source::{

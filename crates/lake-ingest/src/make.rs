@@ -18,10 +18,11 @@ use crate::error::{IngestError, Result};
 use crate::fill::fill;
 use crate::kit::Kit;
 use crate::layout::{ends_of, pieces};
+use crate::meter::Phase;
 use crate::options::{Mode, Options};
 use crate::overlap::settle;
 use crate::rejects::Gate;
-use crate::source::Source;
+use crate::source::{Chunk, Source};
 use crate::split::{Equal, Group, Keys, groups};
 use crate::stage::{Blank, Files};
 use crate::stored::Stored;
@@ -108,11 +109,11 @@ impl Maker<'_> {
         let mut made = Made { through_row: self.options.through_row, ..Made::default() };
         let mut pile = Pile::new(self.options.memory / PILE_SHARE);
         let mut blocks = 0;
+        self.options.meter.enter(Phase::Reading);
         loop {
-            while !pile.is_full()
-                && let Some(chunk) = source.next(gate)?
-            {
-                pile.push(self.kit.check(chunk, gate)?);
+            while !pile.is_full() {
+                let Some(chunk) = self.next(source, gate)? else { break };
+                pile.push(chunk);
             }
             if pile.rows() == 0 {
                 break;
@@ -135,6 +136,20 @@ impl Maker<'_> {
         }
         made.rows_in += gate.count();
         Ok(made)
+    }
+
+    /// The next rows that are to be stored.
+    fn next(&self, source: &mut dyn Source, gate: &mut Gate) -> Result<Option<Chunk>> {
+        let (meter, before) = (&self.options.meter, gate.count());
+        let chunk = source.next(gate)?;
+        let rows = chunk.as_ref().map_or(0, |chunk| chunk.batch.num_rows() as u64);
+        let rows = rows + (gate.count() - before);
+        let chunk = chunk.map(|chunk| self.kit.check(chunk, gate)).transpose()?;
+        meter.add_rows(rows, gate.count() - before);
+        if chunk.is_none() {
+            meter.enter(Phase::Writing);
+        }
+        Ok(chunk)
     }
 
     fn stage(&self, way: Way, block: Block, gate: &mut Gate, made: &mut Made) -> Result<()> {

@@ -2,6 +2,8 @@
 
 use lake_core::edit::ProducerSeq;
 
+use crate::meter::Meter;
+
 /// What to do with a key that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -56,6 +58,8 @@ pub struct Options {
     pub dry_run: bool,
     /// The producer's last row that this commit makes durable, for its receipt.
     pub through_row: Option<u64>,
+    /// Counts its rows and says what it does.
+    pub meter: Meter,
 }
 
 const MEMORY: usize = 1 << 30;
@@ -71,6 +75,7 @@ impl Default for Options {
             memory: MEMORY,
             dry_run: false,
             through_row: None,
+            meter: Meter::default(),
         }
     }
 }

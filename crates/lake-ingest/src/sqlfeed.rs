@@ -16,7 +16,7 @@ use crate::feed::{FileFeed, newer_columns};
 use crate::ingest::Feed;
 use crate::options::OnError;
 use crate::rejects::Gate;
-use crate::source::{Chunk, Rejects, Source, SourceOptions, infer, of_arrow, of_batch};
+use crate::source::{Chunk, Rejects, Source, SourceOptions, file_size, infer, of_arrow, of_batch};
 
 /// Files, and what is selected `FROM input`.
 pub struct SqlFeed {
@@ -80,6 +80,10 @@ impl SqlFeed {
 }
 
 impl Feed for SqlFeed {
+    fn size(&self) -> Option<u64> {
+        self.files.iter().map(|path| file_size(path)).sum()
+    }
+
     fn open(&self, def: &TableDef, schema: &SchemaRef) -> Result<Box<dyn Source>> {
         let input = self.input()?;
         let own = arrow_schema(input.schema());

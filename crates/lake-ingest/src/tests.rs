@@ -1,6 +1,7 @@
 //! Whole ingests into throw-away lakes, against what a map of keys would hold.
 
 mod feeds;
+mod meter;
 mod model;
 mod modes;
 mod oracle;

@@ -65,7 +65,10 @@ fn lake() -> TempDir {
 
 fn query(lake: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lake-query"));
-    command.env_remove("LAKE_FORMAT").env_remove("LAKE_QUIET").env("LAKE_DIR", lake);
+    for name in ["LAKE_FORMAT", "LAKE_QUIET", "LAKE_LOG_FORMAT"] {
+        command.env_remove(name);
+    }
+    command.env("LAKE_DIR", lake);
     command.args(args).output().unwrap()
 }
 

@@ -12,5 +12,5 @@ use std::process::ExitCode;
 /// Runs the program with these arguments.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     lake_cli::hush_panics(lake_ingest::is_guarded);
-    lake_cli::run_main(args, cli::Cli::run)
+    lake_cli::run_main(args, lake_store::clock::now_us, cli::Cli::run)
 }

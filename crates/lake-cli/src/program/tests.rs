@@ -135,6 +135,67 @@ fn quiet_drops_notes_and_keeps_warnings() {
     assert_eq!(err.text(), "warning: a leftover \\u{1b}[1m\n");
 }
 
+/// A console with its stderr; the words say what it is.
+fn console(words: &str) -> (Console, Pipe) {
+    let err = Pipe::default();
+    let quiet = words.contains("quiet");
+    let to = Box::new(err.clone());
+    let mut console = Console::with(Format::Json, quiet, Box::new(Pipe::default()), to);
+    if words.contains("terminal") {
+        console = console.at_a_terminal(!words.contains("dumb"));
+    }
+    (if words.contains("log") { console.logging() } else { console }, err)
+}
+
+#[test]
+fn a_summary_and_progress_are_for_those_who_look_on() {
+    for (words, summary, progress) in [
+        ("pipe", "", false),
+        ("terminal", "12 rows\n", true),
+        ("dumb terminal", "12 rows\n", false),
+        ("quiet terminal", "", false),
+        ("log", "info", true),
+        ("log on a dumb terminal", "info", true),
+        ("quiet log", "", false),
+    ] {
+        let (mut console, err) = console(words);
+        assert_eq!(console.shows_progress(), progress, "{words}");
+        console.summary("12 rows");
+        match summary {
+            "info" => assert!(err.text().contains("\"level\":\"info\""), "{words}"),
+            text => assert_eq!(err.text(), text, "{words}"),
+        }
+    }
+}
+
+#[test]
+fn every_line_of_a_log_is_json() {
+    let (mut console, err) = console("log");
+    console.note("a note\nof two lines");
+    console.warn("a leftover \u{1b}[1m");
+    let code = conclude(&mut console, |_| Err(Failure::new(Kind::Busy, "locked").hint("wait")));
+    let text = err.text();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let levels: Vec<&str> = lines.iter().filter_map(|line| line["level"].as_str()).collect();
+    assert_eq!((code, levels.as_slice()), (3, &["info", "warn", "error"][..]));
+    assert_eq!(lines[0]["message"], "a note\nof two lines");
+    assert_eq!(
+        (lines[2]["kind"].as_str(), lines[2]["exit_code"].as_u64()),
+        (Some("busy"), Some(3))
+    );
+}
+
+#[test]
+fn what_the_parser_says_can_be_a_failure() {
+    let error = Sample::try_parse_from(["sample", "go", "--formt"]).unwrap_err();
+    let failure = usage(&error);
+    assert_eq!(failure.message, "unexpected argument '--formt' found");
+    let hint = failure.hint.as_deref().unwrap();
+    assert!(hint.starts_with("tip: ") && hint.contains("Usage:"), "{hint:?}");
+    assert_eq!(i32::from(failure.kind.exit_code()), error.exit_code());
+}
+
 #[derive(Debug, Parser)]
 #[command(name = "sample")]
 struct Sample {

@@ -21,6 +21,11 @@ pub(crate) fn open(path: &Path) -> Result<impl ChunkReader<T: Send + 'static> + 
     open().map_err(|source| IngestError::Open { path: path.to_owned(), source })
 }
 
+/// How large a file is, if it can be seen.
+pub(crate) fn size(path: &Path) -> Option<u64> {
+    path.metadata().ok().map(|found| found.len())
+}
+
 /// The file as a stream from its first byte, wherever somebody looked before.
 pub(crate) fn from_start<F: ChunkReader>(input: &F, name: &Arc<str>) -> Result<F::T> {
     input.get_read(0).map_err(|e| IngestError::File { file: name.clone(), why: e.to_string() })

@@ -43,6 +43,7 @@ pub(crate) use column::check_default;
 pub use column::value_of;
 pub(crate) use conform::{of_batch, row_text};
 pub use expand::expand;
+pub(crate) use file::size as file_size;
 pub use guard::is_guarded;
 pub use infer::infer;
 pub(crate) use infer::of_arrow;

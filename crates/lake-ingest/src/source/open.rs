@@ -1,5 +1,6 @@
 //! From an input to the reader of its form.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use super::target::Target;
 use super::unpack::{Peeked, Stream, unpack};
 use super::{encoding, file};
 use crate::error::{IngestError, Result};
+use crate::meter::Metered;
 
 pub(crate) const PARQUET_MAGIC: &[u8] = b"PAR1";
 
@@ -50,10 +52,12 @@ pub(crate) fn open_source(
                 check_columns(&name, options)?;
                 return Ok(Box::new(Parquet::new(input, name, options, target)?));
             }
-            let stream = Box::new(file::from_start(&input, &name)?);
+            let stream = metered(file::from_start(&input, &name)?, options);
             opened(name, stream, format, options, false)?
         }
-        Input::Reader { name, reader } => opened(name, reader, options.format, options, true)?,
+        Input::Reader { name, reader } => {
+            opened(name, metered(reader, options), options.format, options, true)?
+        }
     };
     let file = match &opened {
         Opened::Csv { text, .. } | Opened::Json { text, .. } => &text.file,
@@ -67,6 +71,10 @@ pub(crate) fn open_source(
         }
         Opened::Arrow(messages) => Box::new(Arrow::new(messages, options, target)?),
     })
+}
+
+fn metered(stream: impl Read + Send + 'static, options: &SourceOptions) -> Stream {
+    Box::new(Metered { stream, meter: options.meter.clone() })
 }
 
 pub(crate) fn file_name(path: &Path) -> Arc<str> {

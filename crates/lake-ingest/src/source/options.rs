@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::meter::Meter;
+
 /// The form of an input. All but Parquet may come packed by gzip or zstd, which is
 /// seen by their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct SourceOptions {
     pub map: Vec<(String, String)>,
     /// Only what `map` names is read.
     pub select_mapped_only: bool,
+    /// Counts the bytes that are read for rows.
+    pub meter: Meter,
 }
 
 impl Default for SourceOptions {
@@ -58,6 +62,7 @@ impl Default for SourceOptions {
             encoding: None,
             map: Vec::new(),
             select_mapped_only: false,
+            meter: Meter::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::guard::guarded;
 use super::options::SourceOptions;
 use super::target::Target;
 use crate::error::{IngestError, Result};
+use crate::meter::Share;
 
 /// The footer of a sane file is a small part of it; one larger than this is not read.
 const MAX_FOOTER: u64 = 64 << 20;
@@ -32,6 +33,7 @@ pub(crate) struct Parquet {
     /// None after an error: the decoder may be in any state.
     reader: Option<ParquetRecordBatchReader>,
     conform: Conform,
+    share: Share,
 }
 
 fn open<R: ChunkReader + 'static>(
@@ -61,12 +63,15 @@ impl Parquet {
         options: &SourceOptions,
         target: Target,
     ) -> Result<Parquet> {
+        let size = input.len();
         let builder = open(input, &file)?;
+        let found = builder.metadata().file_metadata().num_rows();
+        let share = Share::new(options.meter.clone(), size, u64::try_from(found).unwrap_or(0));
         let conform = Conform::new(file.clone(), builder.schema(), options, target)?;
         let rows = batch_rows(builder.metadata());
         let reader = guarded(|| builder.with_batch_size(rows).build());
         let reader = reader.map_err(|why| IngestError::File { file: file.clone(), why })?;
-        Ok(Parquet { file, reader: Some(reader), conform })
+        Ok(Parquet { file, reader: Some(reader), conform, share })
     }
 }
 
@@ -97,6 +102,7 @@ impl Source for Parquet {
                 return Ok(None);
             };
             self.reader = Some(reader);
+            self.share.add_rows(batch.num_rows() as u64);
             self.conform.push(batch);
         }
     }

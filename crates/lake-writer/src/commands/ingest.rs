@@ -8,13 +8,15 @@ use lake_cli::{Console, Failure, Outcome, parse};
 use lake_core::edit::ProducerSeq;
 use lake_core::kind::Kind;
 use lake_ingest::{
-    Feed, FileFeed, Input, OnceFeed, Options, SqlFeed, Stream, StreamEnd, StreamOptions, Writer,
+    Feed, FileFeed, Ingested, Input, Meter, OnceFeed, Options, SqlFeed, Stream, StreamEnd,
+    StreamOptions, Writer,
 };
 
 use super::batch::BatchFlags;
 use super::input::{InputFlags, files};
 use super::new_table::NewTable;
 use super::receipt;
+use super::report::{Done, Report};
 use crate::failure::of_ingest;
 use crate::stop::Signals;
 
@@ -91,7 +93,14 @@ impl Ingest {
         let is_stream = self.stream.checkpoint_rows.is_some()
             || self.stream.checkpoint_interval.is_some()
             || (self.producer.is_some() && self.seq.is_none());
+        if self.batch.is_dry_run() && self.new.is_due(lake, &self.table)? {
+            let table = &self.table;
+            let why = format!("no table {table} to check the rows against; --dry-run makes none");
+            return Err(Failure::not_found(why)
+                .hint("make it first (lake-writer create), or leave out --dry-run"));
+        }
         let source = self.input.options();
+        let meter = source.meter.clone();
         let feed: Box<dyn Feed> = match (stdin, &self.sql) {
             (true, Some(_)) => return Err(Failure::bad_input("--sql reads files, not stdin")),
             (true, None) => {
@@ -125,19 +134,36 @@ impl Ingest {
             }
             return self.stream(lake, &*feed, console);
         }
+        self.commit(lake, &*feed, meter, console)
+    }
+
+    /// All rows as one commit.
+    fn commit(
+        &self,
+        lake: &Path,
+        feed: &dyn Feed,
+        meter: Meter,
+        console: &mut Console,
+    ) -> Result<Outcome, Failure> {
         let producer = match (&self.producer, self.seq) {
             (Some(producer), Some(seq)) => {
                 Some(ProducerSeq { producer: producer.as_str().into(), seq })
             }
             _ => None,
         };
-        let options = Options { producer, ..self.batch.options(lake, &self.table)? };
+        let report = Report::start(&meter);
+        let options = Options { producer, meter, ..self.batch.options(lake, &self.table)? };
+        let progress = report.progress(|| feed.size(), console);
         let mut writer = Writer::open(lake).map_err(of_ingest)?;
-        let done = writer.ingest(&self.table, &*feed, &options).map_err(of_ingest)?;
+        let done = writer.ingest(&self.table, feed, &options).map_err(of_ingest)?;
+        drop(progress);
         if !options.dry_run {
             console.out.committed();
         }
         console.record(&receipt::of_ingest(done.version, &done.receipt, done.duplicate))?;
+        let Ingested { version, receipt, duplicate } = done;
+        let done = Done { version, receipts: &[receipt], duplicate };
+        report.end(&done, &options, console);
         Ok(Outcome::Done)
     }
 

@@ -3,12 +3,13 @@ use std::path::{Path, PathBuf};
 use lake_cli::render::Record;
 use lake_cli::{Console, Failure, Outcome};
 use lake_core::edit::ProducerSeq;
-use lake_ingest::{FileFeed, Job, Options, Writer};
+use lake_ingest::{Feed, FileFeed, IngestedMany, Job, Options, Writer};
 use serde_json::Value;
 
 use super::batch::BatchFlags;
 use super::input::{InputFlags, files};
 use super::receipt;
+use super::report::{Done, Report};
 use crate::failure::of_ingest;
 
 const EXAMPLES: &str = "\
@@ -55,9 +56,11 @@ impl IngestMany {
                 None => tables.push((table.clone(), vec![file.clone()])),
             }
         }
+        let source = self.input.options();
+        let report = Report::start(&source.meter);
         let mut feeds = Vec::new();
         for (table, patterns) in tables {
-            feeds.push((table, FileFeed::new(files(&patterns)?, self.input.options())));
+            feeds.push((table, FileFeed::new(files(&patterns)?, source.clone())));
         }
         let jobs: Vec<Job<'_>> = feeds.iter().map(|(table, feed)| Job { table, feed }).collect();
         let producer = match (&self.producer, self.seq) {
@@ -66,9 +69,13 @@ impl IngestMany {
             }
             _ => None,
         };
-        let options = Options { producer, ..self.batch.options(lake, jobs[0].table)? };
+        let meter = source.meter;
+        let options = Options { producer, meter, ..self.batch.options(lake, jobs[0].table)? };
+        let size = || feeds.iter().map(|(_, feed)| feed.size()).sum();
+        let progress = report.progress(size, console);
         let mut writer = Writer::open(lake).map_err(of_ingest)?;
         let done = writer.ingest_many(&jobs, &options).map_err(of_ingest)?;
+        drop(progress);
         if !options.dry_run {
             console.out.committed();
         }
@@ -82,6 +89,9 @@ impl IngestMany {
             .with("tables", tables)
             .with("duplicate", done.duplicate);
         console.record(&record)?;
+        let IngestedMany { version, receipts, duplicate } = &done;
+        let done = Done { version: *version, receipts, duplicate: *duplicate };
+        report.end(&done, &options, console);
         Ok(Outcome::Done)
     }
 }

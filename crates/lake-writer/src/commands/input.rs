@@ -91,6 +91,7 @@ impl InputFlags {
             encoding: self.encoding.clone(),
             map: self.map.clone(),
             select_mapped_only: self.map_only,
+            ..SourceOptions::default()
         }
     }
 }

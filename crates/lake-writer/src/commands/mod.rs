@@ -13,6 +13,7 @@ mod input;
 mod new_table;
 pub(crate) mod quarantine;
 mod receipt;
+mod report;
 pub(crate) mod restore;
 pub(crate) mod status;
 pub(crate) mod tag;

@@ -30,7 +30,7 @@ impl NewTable {
         !(self.partition_by.is_empty() && self.key.is_empty() && self.order_by.is_empty())
     }
 
-    fn is_due(&self, lake: &Path, table: &str) -> Result<bool, Failure> {
+    pub(crate) fn is_due(&self, lake: &Path, table: &str) -> Result<bool, Failure> {
         if !self.is_asked() {
             return Ok(false);
         }
