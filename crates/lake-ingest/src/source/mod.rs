@@ -46,6 +46,6 @@ pub use expand::expand;
 pub use guard::is_guarded;
 pub use infer::infer;
 pub(crate) use infer::of_arrow;
-pub(crate) use open::open_source;
+pub(crate) use open::{PACKED, open_source};
 pub use options::{Input, InputFormat, SourceOptions};
 pub use records::BadCsv;

@@ -16,6 +16,7 @@ mod receipt;
 pub(crate) mod restore;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod watch;
 
 use lake_cli::render::{Column, Rows};
 use lake_store::Finding;
