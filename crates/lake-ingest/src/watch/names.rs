@@ -12,8 +12,8 @@ pub(crate) const LONGEST: usize = 200;
 
 pub(crate) fn is_ignored(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let ends = |end: &&str| lower.ends_with(*end);
-    name.starts_with('.') || UNFINISHED.iter().any(|end| ends(end)) || ends(&REASON)
+    let ends = |end: &str| lower.ends_with(end);
+    name.starts_with('.') || ends(REASON) || UNFINISHED.iter().copied().any(ends)
 }
 
 /// The name of a claimed file.

@@ -109,11 +109,13 @@ fn row(symbol: &str, close: f64) -> String {
     format!("{HEADER}{symbol},2026-11-20,{close}\n")
 }
 
+type Act<'a> = Box<dyn FnMut(&str) + 'a>;
+
 /// Writes down what it is told, and acts when it hears it.
 #[derive(Default)]
 struct Desk<'a> {
     said: Vec<String>,
-    act: Option<Box<dyn FnMut(&str) + 'a>>,
+    act: Option<Act<'a>>,
 }
 
 impl Report for Desk<'_> {

@@ -80,16 +80,24 @@ fn only_complete_files_of_plain_names_are_taken() {
     fs::write(place.dir().join(OsStr::from_bytes(b"caf\xe9.csv")), &text).unwrap();
     fs::create_dir(place.dir().join("folder.csv")).unwrap();
     std::os::unix::fs::symlink("a.csv.tmp", place.dir().join("link.csv")).unwrap();
-    // Just written.
+    // Just written, and in a time that is no count of microseconds.
     fs::write(place.dir().join("new.csv"), &text).unwrap();
+    let far = File::create(place.dir().join("far.csv")).unwrap();
+    far.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000_000)).unwrap();
     place.put(&"y".repeat(200), &text);
     let mut said = place.once();
     said.sort();
     let long = "y".repeat(200);
     let done = format!("{long} -> done/{long}, 1 rows");
-    let want = ["bad name of 10 bytes", "bad name of 201 bytes", "incomplete: 1", &done];
+    let want = ["bad name of 10 bytes", "bad name of 201 bytes", "incomplete: 2", &done];
     assert_eq!(said, want);
-    assert_eq!((place.rows("ticks"), place.names("").len()), (1, 13));
+    assert_eq!((place.rows("ticks"), place.names("").len()), (1, 14));
+    // It is said once of a name.
+    place.put(&"x".repeat(201), &text);
+    let mut watch = place.watch(Place::options("ticks")).unwrap();
+    let mut desk = Desk::default();
+    let _ = (watch.round(&mut desk).unwrap(), watch.round(&mut desk).unwrap());
+    assert_eq!(desk.said.len(), 2, "{:?}", desk.said);
 }
 
 #[test]
