@@ -12,6 +12,7 @@ use lake_segment::SegmentError;
 use lake_store::StoreError;
 
 use crate::source::BadCsv;
+use crate::watch::WatchError;
 
 pub type Result<T> = std::result::Result<T, IngestError>;
 
@@ -99,6 +100,8 @@ pub enum IngestError {
     #[error(transparent)]
     Segment(SegmentError),
     #[error(transparent)]
+    Watch(WatchError),
+    #[error(transparent)]
     Log(#[from] LogError),
     #[error("cannot combine the rows")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -148,6 +151,7 @@ impl IngestError {
             IngestError::Segment(SegmentError::Store(error)) => store_kind(error),
             IngestError::Segment(SegmentError::Encode(_)) | IngestError::Arrow(_) => Kind::Bug,
             IngestError::Log(error) => error.kind(),
+            IngestError::Watch(error) => error.kind(),
             _ => Kind::BadInput,
         }
     }
@@ -169,6 +173,7 @@ impl IngestError {
             IngestError::Conflict { .. } => "nothing was done; try again".into(),
             IngestError::Segment(SegmentError::Damaged { .. }) => "run lake-writer verify".into(),
             IngestError::Log(error) => return error.hint(),
+            IngestError::Watch(error) => return error.hint(),
             _ => return None,
         })
     }

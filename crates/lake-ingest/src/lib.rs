@@ -5,7 +5,8 @@
 //! them and decides equal keys; `layout` says which files they make and `stage` writes
 //! these; `make` is the way of one table's rows through all that, `ingest` that of a
 //! transaction to its commit. `stored`, `fill` and `overlap` read what is there already.
-//! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes.
+//! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes; `watch`
+//! ingests what arrives in a directory.
 
 mod alter;
 mod block;
@@ -34,6 +35,7 @@ mod stage;
 mod stored;
 mod stream;
 mod tag;
+pub mod watch;
 
 pub use alter::{Alteration, alter_table};
 pub use create::{Creation, create_table};

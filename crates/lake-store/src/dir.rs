@@ -273,7 +273,10 @@ impl From<&rustix::fs::Stat> for Stat {
             nlink: s.st_nlink as u64,
             is_dir: kind == FileType::Directory,
             is_file: kind == FileType::RegularFile,
-            mtime_us: (s.st_mtime as i64) * 1_000_000 + (s.st_mtime_nsec as i64) / 1000,
+            // Some file systems keep times that are no count of microseconds.
+            mtime_us: (s.st_mtime as i64)
+                .saturating_mul(1_000_000)
+                .saturating_add((s.st_mtime_nsec as i64) / 1000),
             dev: s.st_dev as u64,
             ino: s.st_ino as u64,
         }

@@ -16,6 +16,7 @@ use crate::commands::quarantine::Quarantine;
 use crate::commands::restore::Restore;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
+use crate::commands::watch::Watch;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -47,6 +48,7 @@ enum Command {
     Create(Create),
     Ingest(Box<Ingest>),
     IngestMany(IngestMany),
+    Watch(Box<Watch>),
     Drain(Drain),
     Quarantine(Quarantine),
     Delete(Delete),
@@ -73,6 +75,7 @@ impl Cli {
             Command::Create(command) => command.run(lake, console),
             Command::Ingest(command) => command.run(lake, console),
             Command::IngestMany(command) => command.run(lake, console),
+            Command::Watch(command) => command.run(lake, console),
             Command::Drain(command) => command.run(lake, console),
             Command::Quarantine(command) => command.run(lake, console),
             Command::Delete(command) => command.run(lake, console),

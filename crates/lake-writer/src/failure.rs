@@ -10,7 +10,12 @@ pub(crate) fn of_log(error: LogError) -> Failure {
 }
 
 pub(crate) fn of_ingest(error: IngestError) -> Failure {
-    with_hint(Failure::from_error(error.kind(), &error), error.hint())
+    told(&error)
+}
+
+/// Of an error that is somebody else's still.
+pub(crate) fn told(error: &IngestError) -> Failure {
+    with_hint(Failure::from_error(error.kind(), error), error.hint())
 }
 
 pub(crate) fn of_store(error: StoreError) -> Failure {

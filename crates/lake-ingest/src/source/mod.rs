@@ -47,6 +47,6 @@ pub(crate) use file::size as file_size;
 pub use guard::is_guarded;
 pub use infer::infer;
 pub(crate) use infer::of_arrow;
-pub(crate) use open::open_source;
+pub(crate) use open::{PACKED, open_source};
 pub use options::{Input, InputFormat, SourceOptions};
 pub use records::BadCsv;

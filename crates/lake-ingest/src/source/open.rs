@@ -24,6 +24,8 @@ use crate::error::{IngestError, Result};
 use crate::meter::Metered;
 
 pub(crate) const PARQUET_MAGIC: &[u8] = b"PAR1";
+/// Endings of packed files; the form is said by what stands before.
+pub(crate) const PACKED: &[&str] = &[".gz", ".gzip", ".zst", ".zstd"];
 
 /// A stream whose form is known.
 pub(crate) enum Opened {
@@ -44,10 +46,15 @@ pub(crate) fn open_source(
     partition_by: &[FieldId],
 ) -> Result<Box<dyn Source>> {
     let target = Target::new(schema, arrow, optional, partition_by);
+    let input = match input {
+        Input::File(path) => Ok((path.clone(), path)),
+        Input::Moved { path, known_as } => Ok((path, known_as)),
+        Input::Reader { name, reader } => Err((name, reader)),
+    };
     let opened = match input {
-        Input::File(path) => {
-            let (input, name) = (file::open(&path)?, file_name(&path));
-            let format = options.format.or_else(|| by_extension(&path));
+        Ok((path, known_as)) => {
+            let (input, name) = (file::open(&path)?, file_name(&known_as));
+            let format = options.format.or_else(|| by_extension(&known_as));
             if is_parquet(&input, format) {
                 check_columns(&name, options)?;
                 return Ok(Box::new(Parquet::new(input, name, options, target)?));
@@ -55,7 +62,7 @@ pub(crate) fn open_source(
             let stream = metered(file::from_start(&input, &name)?, options);
             opened(name, stream, format, options, false)?
         }
-        Input::Reader { name, reader } => {
+        Err((name, reader)) => {
             opened(name, metered(reader, options), options.format, options, true)?
         }
     };
@@ -97,8 +104,7 @@ pub(crate) fn is_parquet(input: &impl ChunkReader, format: Option<InputFormat>) 
 /// The format by the name's extension, under that of an archive.
 pub(crate) fn by_extension(path: &Path) -> Option<InputFormat> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let packed = [".gz", ".gzip", ".zst", ".zstd"];
-    let name = packed.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    let name = PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     Some(match name.rsplit_once('.')?.1 {
         "csv" => InputFormat::Csv,
         "tsv" | "tab" => InputFormat::Tsv,

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::encoding;
+use super::formats::Formats;
 use crate::meter::Meter;
 
 /// The form of an input. All but Parquet may come packed by gzip or zstd, which is
@@ -67,10 +69,21 @@ impl Default for SourceOptions {
     }
 }
 
+impl SourceOptions {
+    /// What no input could be read with.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (date, timestamp) = (self.date_format.as_deref(), self.timestamp_format.as_deref());
+        Formats::new(date, timestamp)?;
+        self.encoding.as_deref().map_or(Ok(()), |label| encoding::find(label).map(drop))
+    }
+}
+
 /// Where the bytes come from.
 pub enum Input {
     /// A regular file.
     File(PathBuf),
+    /// One that people know by another path than the one it lies under now.
+    Moved { path: PathBuf, known_as: PathBuf },
     /// A stream, which is read as it comes: its rows are handed out when it pauses.
     Reader { name: Arc<str>, reader: Box<dyn Read + Send> },
 }
@@ -79,6 +92,7 @@ impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::File(path) => f.debug_tuple("File").field(path).finish(),
+            Input::Moved { path, .. } => f.debug_tuple("Moved").field(path).finish(),
             Input::Reader { name, .. } => f.debug_tuple("Reader").field(name).finish(),
         }
     }

@@ -17,6 +17,7 @@ mod report;
 pub(crate) mod restore;
 pub(crate) mod status;
 pub(crate) mod tag;
+pub(crate) mod watch;
 
 use lake_cli::render::{Column, Rows};
 use lake_store::Finding;
