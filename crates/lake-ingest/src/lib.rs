@@ -5,7 +5,8 @@
 //! them and decides equal keys; `layout` says which files they make and `stage` writes
 //! these; `make` is the way of one table's rows through all that, `ingest` that of a
 //! transaction to its commit. `stored`, `fill` and `overlap` read what is there already.
-//! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes.
+//! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes; `retry`
+//! ingests what `quarantine` keeps.
 
 mod alter;
 mod block;
@@ -25,6 +26,7 @@ mod packs;
 pub mod quarantine;
 mod rejects;
 mod restore;
+mod retry;
 mod rules;
 mod source;
 mod split;
@@ -42,6 +44,7 @@ pub use feed::{FileFeed, OnceFeed};
 pub use ingest::{Feed, Ingested, IngestedMany, Job, Writer};
 pub use options::{Layout, Mode, OnError, Options};
 pub use restore::{Restored, restore};
+pub use retry::Retried;
 pub use source::{
     BadCsv, Chunk, Input, InputFormat, Reject, Rejects, Source, SourceOptions, expand, infer,
     is_guarded, value_of,

@@ -14,6 +14,7 @@ mod new_table;
 pub(crate) mod quarantine;
 mod receipt;
 pub(crate) mod restore;
+mod retry;
 pub(crate) mod status;
 pub(crate) mod tag;
 
