@@ -196,7 +196,7 @@ fn what_is_misspelled_is_refused() {
         (&[&old, "nope"], "no quarantined rows are called nope"),
         (&[], "required"),
         (&["--all", &old], "cannot be used with"),
-        (&[&old, "--table", "bars"], "--all"),
+        (&[&old, "--table", "bars"], "cannot be used with"),
         (&[&old, "--mode", "replace"], "replace"),
         (&[&old, "--date-format", "soon"], "is neither strftime"),
     ] {

@@ -37,7 +37,7 @@ pub(crate) struct Retry {
     #[arg(long)]
     all: bool,
     /// With --all: only the files of this table
-    #[arg(long, value_name = "TABLE", requires = "all")]
+    #[arg(long, value_name = "TABLE", requires = "all", conflicts_with = "names")]
     table: Option<String>,
     /// What becomes of keys that are there [default: ignore with a key, append without]
     #[arg(long, value_enum)]

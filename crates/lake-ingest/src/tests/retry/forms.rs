@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arrow::datatypes::{DataType, Field, Int32Type, Schema as ArrowSchema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
 use lake_core::sqltype::parse_columns;
 
 use super::*;
