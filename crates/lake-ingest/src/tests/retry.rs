@@ -176,6 +176,21 @@ fn stored_rows_stay_unless_it_is_said() {
     }
 }
 
+/// A row that breaks a CHECK is rejected after others of its chunk, also after later ones.
+#[test]
+fn of_rejected_rows_the_last_of_the_input_wins() {
+    let mut bench = Bench::new("symbol VARCHAR, date DATE, n INTEGER", &["symbol", "date"]);
+    add_check(&mut bench, "n < 10");
+    let text = "symbol,date,n\na,2026-11-20,3\nb,2026-11-20,99\nb,2026-11-20,3000000000\n";
+    let input = feed(&[put(&bench.path().join("in.csv"), text)]);
+    let _ = bench.writer.ingest("bars", &input, &quarantining()).unwrap();
+    drop_check(&mut bench);
+    alter(&mut bench, Alteration::WidenColumn { name: "n".into(), ty: Type::Int64 });
+    let old = name(&mut bench);
+    assert_eq!(counts(&retry(&mut bench, &old)), (1, 1, 0));
+    assert_eq!(stored(&mut bench), ["a|2026-11-20|3", "b|2026-11-20|3000000000"]);
+}
+
 /// All of them are older than what is stored: they are settled, and go.
 #[test]
 fn rows_that_are_all_older_leave_the_quarantine() {

@@ -319,6 +319,28 @@ fn bytes_that_are_no_text_cannot_be_tried() {
     assert_eq!(stored(&mut bench), ["a|1970-01-02|3000000000|good"]);
 }
 
+/// A row that is kept once more is spelled as ever.
+#[test]
+fn formats_last_as_long_as_the_row() {
+    let mut bench = Bench::new("symbol VARCHAR, date DATE, n INTEGER, m INTEGER", &[]);
+    let text = b"symbol,date,n,m\na,20/11/2026,3000000000,1\na,21/11/2026,NA,3000000000\n";
+    let options = SourceOptions {
+        nulls: vec!["NA".into()],
+        date_format: Some("%d/%m/%Y".into()),
+        ..format(InputFormat::Csv)
+    };
+    let input = Input::Bytes(text, options).feed(&bench);
+    let _ = bench.writer.ingest("bars", &*input, &quarantining()).unwrap();
+    for (column, rejected) in [("n", 1), ("m", 0)] {
+        let (name, ty) = (column.into(), Type::Int64);
+        alter(&mut bench, Alteration::WidenColumn { name, ty });
+        let old = super::name(&mut bench);
+        assert_eq!(counts(&retry(&mut bench, &old)), (1, 0, rejected));
+    }
+    let rows = ["a|2026-11-20|3000000000|1", "a|2026-11-21|NULL|3000000000"];
+    assert_eq!(stored(&mut bench), rows);
+}
+
 /// How the input was spelled after all; what had a type already is not spelled.
 #[test]
 fn formats_and_nulls_can_be_said_later() {
