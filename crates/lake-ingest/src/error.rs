@@ -85,6 +85,8 @@ pub enum IngestError {
     Sql(lake_sql::SqlError),
     #[error("no quarantined rows are called {0}")]
     NoQuarantine(String),
+    #[error("the batch that {0} is of is not committed")]
+    Uncommitted(String),
     #[error("there is no column {column} in table {table}")]
     NoColumn { table: String, column: String },
     #[error("table {table}: {why}")]
@@ -133,7 +135,9 @@ impl IngestError {
     pub fn kind(&self) -> Kind {
         match self {
             IngestError::NoTable(_) | IngestError::NoQuarantine(_) => Kind::NotFound,
-            IngestError::Once | IngestError::TwoStreams => Kind::Conflict,
+            IngestError::Once | IngestError::TwoStreams | IngestError::Uncommitted(_) => {
+                Kind::Conflict
+            }
             IngestError::Reader => Kind::Bug,
             IngestError::Stopped => Kind::ClosedPipe,
             IngestError::Open { source, .. } => match source.kind() {
@@ -168,6 +172,9 @@ impl IngestError {
             IngestError::NoOrder(_) => "use --mode replace, or a table with --order-by".into(),
             IngestError::Once => "nothing was done; send the rows again".into(),
             IngestError::NoQuarantine(_) => "lake-writer quarantine list names them".into(),
+            IngestError::Uncommitted(_) => "its writer may be at work; if it was killed, send the \
+                batch again and throw these rows away: lake-writer quarantine drop"
+                .into(),
             IngestError::NoKey(_) => "use --mode append".into(),
             IngestError::TooMuch(_) => "give the input in several files, one a call".into(),
             IngestError::Conflict { .. } => "nothing was done; try again".into(),

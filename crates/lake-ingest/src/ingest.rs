@@ -68,6 +68,9 @@ pub struct Writer {
     kits: HashMap<TableId, (u32, Arc<Kit>)>,
 }
 
+/// Whether what became of a table's rows is worth a commit.
+pub(crate) type Worth<'a> = dyn Fn(&Receipt, &Gate) -> bool + 'a;
+
 struct Batch<'a>(&'a RecordBatch);
 
 impl Feed for Batch<'_> {
@@ -109,6 +112,16 @@ impl Writer {
 
     /// The rows of several tables in one commit.
     pub fn ingest_many(&mut self, jobs: &[Job<'_>], options: &Options) -> Result<IngestedMany> {
+        self.ingest_if(jobs, options, &|_, _| true)
+    }
+
+    /// Commits if what was made of the rows is worth it; else it is as a dry run.
+    pub(crate) fn ingest_if(
+        &mut self,
+        jobs: &[Job<'_>],
+        options: &Options,
+        worth: &Worth<'_>,
+    ) -> Result<IngestedMany> {
         let watch = Stopwatch::start();
         for (i, job) in jobs.iter().enumerate() {
             if jobs[..i].iter().any(|other| other.table.eq_ignore_ascii_case(job.table)) {
@@ -122,7 +135,7 @@ impl Writer {
             if let Some(done) = self.committed_before(options)? {
                 return Ok(done);
             }
-            match self.attempt(&draft, jobs, options, &watch)? {
+            match self.attempt(&draft, jobs, options, worth, &watch)? {
                 Ok(done) => return Ok(done),
                 Err(conflict) if tries < TRIES && can_be_redone(&conflict) => {
                     options.meter.rewind(&before);
@@ -139,21 +152,24 @@ impl Writer {
         draft: &Draft,
         jobs: &[Job<'_>],
         options: &Options,
+        worth: &Worth<'_>,
         watch: &Stopwatch,
     ) -> Result<std::result::Result<IngestedMany, Conflict>> {
         let mut txn = draft.transaction(Cause::Ingest);
         txn.producer.clone_from(&options.producer);
         let mut files = Files::new(self.lake.root(), draft, &txn);
-        let mut made = Vec::new();
+        let (mut made, mut worthy) = (Vec::new(), true);
         let lease = self.lease(draft, jobs, options)?;
         for job in jobs {
             let (one, gate) = self.make(draft, lease.as_ref(), job, options, &files)?;
             let table = draft.state.table(job.table).ok_or_else(|| no_table(job.table))?;
-            txn.receipts.push(one.receipt(table, &gate, watch));
+            let receipt = one.receipt(table, &gate, watch);
+            worthy &= worth(&receipt, &gate);
+            txn.receipts.push(receipt);
             made.push((table, one, gate));
         }
         let nothing = made.iter().all(|(_, one, gate)| one.is_nothing() && gate.kept().is_empty());
-        if options.dry_run || (nothing && options.producer.is_none()) {
+        if options.dry_run || !worthy || (nothing && options.producer.is_none()) {
             let (version, receipts) = (draft.state.version, txn.receipts);
             return Ok(Ok(IngestedMany { version, receipts, duplicate: false }));
         }

@@ -7,7 +7,7 @@ use lake_segment::Format;
 use lake_sql::Filter;
 
 use crate::error::{IngestError, Place, Result};
-use crate::source::{Chunk, Reject, Rejects, row_text};
+use crate::source::{Chunk, Reject, Rejects, of_row, row_text};
 
 pub(crate) struct Kit {
     pub(crate) format: Format,
@@ -76,6 +76,7 @@ fn broken(
         value,
         why: format!("breaks CHECK {} ({})", check.name, check.condition),
         raw: row_text(batch, row),
+        fields: of_row(batch, row),
     }
 }
 

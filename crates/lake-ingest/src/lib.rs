@@ -6,7 +6,7 @@
 //! these; `make` is the way of one table's rows through all that, `ingest` that of a
 //! transaction to its commit. `stored`, `fill` and `overlap` read what is there already.
 //! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes; `watch`
-//! ingests what arrives in a directory.
+//! ingests what arrives in a directory, `retry` what `quarantine` keeps.
 
 mod alter;
 mod block;
@@ -27,6 +27,7 @@ mod packs;
 pub mod quarantine;
 mod rejects;
 mod restore;
+mod retry;
 mod rules;
 mod source;
 mod split;
@@ -46,6 +47,7 @@ pub use ingest::{Feed, Ingested, IngestedMany, Job, Writer};
 pub use meter::{Meter, Phase, Reading};
 pub use options::{Layout, Mode, OnError, Options};
 pub use restore::{Restored, restore};
+pub use retry::Retried;
 pub use source::{
     BadCsv, Chunk, Input, InputFormat, Reject, Rejects, Source, SourceOptions, expand, infer,
     is_guarded, value_of,

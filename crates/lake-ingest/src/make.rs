@@ -68,6 +68,7 @@ type Ends<'a> = (Option<&'a Value>, Option<&'a Value>);
 pub(crate) struct Way {
     pub(crate) mode: Mode,
     pub(crate) keep_nulls: bool,
+    last_wins: bool,
     keyed: bool,
 }
 
@@ -84,7 +85,8 @@ impl Way {
         if options.keep_nulls && mode != Mode::Upsert {
             return Err(IngestError::KeepNulls);
         }
-        Ok(Way { mode, keep_nulls: options.keep_nulls, keyed })
+        let Options { keep_nulls, last_wins, .. } = *options;
+        Ok(Way { mode, keep_nulls, last_wins, keyed })
     }
 
     /// Whether what is stored decides what is written.
@@ -96,7 +98,8 @@ impl Way {
         match self.mode {
             _ if !self.keyed || self.keep_nulls => Equal::Keep,
             Mode::Append => Equal::Refuse,
-            Mode::Ignore => Equal::FirstWins,
+            Mode::Ignore if !self.last_wins => Equal::FirstWins,
+            Mode::Ignore => Equal::LastWins,
             Mode::Upsert | Mode::ReplaceRange | Mode::Replace => Equal::LastWins,
         }
     }

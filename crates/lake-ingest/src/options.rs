@@ -48,6 +48,8 @@ pub struct Options {
     pub mode: Option<Mode>,
     /// Upsert only: a NULL leaves the stored value.
     pub keep_nulls: bool,
+    /// Ignore only: of rows of the batch with one key the last stays, not the first.
+    pub last_wins: bool,
     /// Commits once, however often it is sent.
     pub producer: Option<ProducerSeq>,
     pub on_error: OnError,
@@ -69,6 +71,7 @@ impl Default for Options {
         Options {
             mode: None,
             keep_nulls: false,
+            last_wins: false,
             producer: None,
             on_error: OnError::Abort,
             layout: Layout::Auto,

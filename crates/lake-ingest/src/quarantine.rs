@@ -1,23 +1,20 @@
 //! Rejected rows that are kept for a person: one file a table and transaction, with
-//! the reason and the text of each row. The files are Parquet, under a name that no
-//! reader of the lake takes for a segment.
+//! the reason and the text of each row, and what it takes to try it again. The files
+//! are Parquet, under a name that no reader of the lake takes for a segment.
 
-use std::sync::Arc;
+mod file;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use lake_core::edit::Transaction;
+use lake_core::id::TxnId;
 use lake_core::layout;
 use lake_core::state::Table;
 use lake_store::{Dir, Root};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 
-use crate::error::{IngestError, Result};
+use crate::error::{IngestError, Place, Result};
 use crate::source::Reject;
+
+pub(crate) use file::Held;
+use file::{encode, note, open};
 
 const SUFFIX: &str = ".rejects";
 
@@ -66,19 +63,6 @@ impl Drop for Fresh {
     }
 }
 
-fn schema() -> SchemaRef {
-    let text = |name: &str, null| Field::new(name, DataType::Utf8, null);
-    Arc::new(Schema::new(vec![
-        text("file", false),
-        Field::new("row", DataType::UInt64, false),
-        Field::new("line", DataType::UInt64, true),
-        text("column", true),
-        text("value", true),
-        text("why", false),
-        text("raw", false),
-    ]))
-}
-
 /// Durable before the commit whose receipt counts them.
 pub(crate) fn write(
     root: &Root,
@@ -105,113 +89,79 @@ pub(crate) fn write(
     Ok(fresh)
 }
 
-fn encode(txn: &Transaction, table: &Table, rows: &[Reject]) -> Result<Vec<u8>> {
-    let texts = |of: fn(&Reject) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(of).collect::<StringArray>())
-    };
-    let columns: Vec<ArrayRef> = vec![
-        texts(|r| Some(&*r.place.file)),
-        Arc::new(rows.iter().map(|r| r.place.row).collect::<UInt64Array>()),
-        Arc::new(rows.iter().map(|r| r.place.line).collect::<UInt64Array>()),
-        texts(|r| r.column.as_deref()),
-        texts(|r| r.value.as_deref()),
-        texts(|r| Some(&r.why)),
-        texts(|r| Some(&r.raw)),
-    ];
-    let batch = RecordBatch::try_new(schema(), columns)?;
-    let pair = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let mut pairs =
-        vec![pair("table", table.def.name.clone()), pair("at_us", txn.at_us.to_string())];
-    if let Some(key) = &txn.producer {
-        pairs.push(pair("producer", key.producer.to_string()));
+/// The directory, if the file is in it.
+fn dir_of(root: &Root, name: &str) -> Result<Dir> {
+    let known = || IngestError::NoQuarantine(name.into());
+    if !name.ends_with(SUFFIX) || name.contains('/') {
+        return Err(known());
     }
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(pairs))
-        .build();
-    let mut bytes = Vec::new();
-    let bad = |e| IngestError::Segment(lake_segment::SegmentError::Encode(e));
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema(), Some(properties)).map_err(bad)?;
-    writer.write(&batch).map_err(bad)?;
-    writer.close().map_err(bad)?;
-    Ok(bytes)
+    let dir = root.dir(layout::QUARANTINE)?;
+    match dir.exists(name)? {
+        true => Ok(dir),
+        false => Err(known()),
+    }
 }
 
 /// All files of rejected rows, oldest first.
 pub fn list(root: &Root) -> Result<Vec<Quarantined>> {
     let dir = root.dir(layout::QUARANTINE)?;
     let mut found = Vec::new();
-    for entry in dir.list()?.into_iter().filter(|e| e.name.ends_with(SUFFIX)) {
-        // One that is torn by a power cut belongs to no commit.
-        let Ok(reader) = ParquetRecordBatchReaderBuilder::try_new(dir.open_read(&entry.name)?)
-        else {
-            continue;
-        };
-        let metadata = reader.metadata().file_metadata();
-        let pairs = metadata.key_value_metadata();
-        let value = |key: &str| {
-            let pair = pairs.and_then(|all| all.iter().find(|p| p.key == key));
-            pair.and_then(|p| p.value.clone())
-        };
-        found.push(Quarantined {
-            table: value("table").unwrap_or_default(),
-            rows: metadata.num_rows().max(0) as u64,
-            bytes: dir.stat(&entry.name)?.map_or(0, |s| s.len),
-            at_us: value("at_us").and_then(|t| t.parse().ok()).unwrap_or(0),
-            producer: value("producer"),
-            name: entry.name,
-        });
+    for entry in dir.list()?.into_iter().filter(|e| e.name.ends_with(SUFFIX) && !e.is_dir) {
+        match look(&dir, &entry.name) {
+            Ok(file) => found.push(file),
+            // One that is torn by a power cut belongs to no commit.
+            Err(IngestError::File { .. }) => {}
+            // A retry was quicker.
+            Err(_) if !dir.exists(&entry.name)? => {}
+            Err(error) => return Err(error),
+        }
     }
     found.sort_by(|a, b| (a.at_us, &a.name).cmp(&(b.at_us, &b.name)));
     Ok(found)
 }
 
-/// The rows of one file.
-pub fn show(root: &Root, name: &str) -> Result<Vec<QuarantinedRow>> {
-    let known = || IngestError::NoQuarantine(name.into());
-    if !name.ends_with(SUFFIX) || name.contains('/') {
-        return Err(known());
-    }
-    let dir = root.dir(layout::QUARANTINE)?;
-    if !dir.exists(name)? {
-        return Err(known());
-    }
-    let bad = |e: &dyn std::fmt::Display| IngestError::File {
-        file: name.into(),
-        why: format!("cannot be read: {e}"),
-    };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(dir.open_read(name)?)
-        .and_then(|builder| builder.build())
-        .map_err(|e| bad(&e))?;
-    let mut rows = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|e| bad(&e))?;
-        if batch.num_columns() != schema().fields().len() {
-            return Err(bad(&"it has other columns"));
-        }
-        rows.extend((0..batch.num_rows()).map(|row| row_of(&batch, row)));
-    }
-    Ok(rows)
+/// One of them.
+pub fn find(root: &Root, name: &str) -> Result<Quarantined> {
+    look(&dir_of(root, name)?, name)
 }
 
-fn row_of(batch: &RecordBatch, row: usize) -> QuarantinedRow {
-    let text = |column: usize| {
-        let array = batch.column(column);
-        let texts = array.as_string_opt::<i32>().filter(|_| array.is_valid(row));
-        texts.map(|t| t.value(row).to_owned())
+fn look(dir: &Dir, name: &str) -> Result<Quarantined> {
+    let reader = open(dir, name)?;
+    let found = reader.metadata();
+    Ok(Quarantined {
+        name: name.into(),
+        table: note(found, "table").unwrap_or_default(),
+        rows: found.file_metadata().num_rows().max(0) as u64,
+        bytes: dir.stat(name)?.map_or(0, |s| s.len),
+        at_us: note(found, "at_us").and_then(|t| t.parse().ok()).unwrap_or(0),
+        producer: note(found, "producer"),
+    })
+}
+
+/// The rows of one file.
+pub fn show(root: &Root, name: &str) -> Result<Vec<QuarantinedRow>> {
+    let shown = |reject: Reject| {
+        let Reject { place, column, value, why, raw, .. } = reject;
+        let Place { file, row, line } = place;
+        QuarantinedRow { file: file.to_string(), row, line, column, value, why, raw }
     };
-    let number = |column: usize| {
-        let array = batch.column(column);
-        let numbers = array.as_primitive_opt::<UInt64Type>().filter(|_| array.is_valid(row));
-        numbers.map(|n| n.value(row))
-    };
-    QuarantinedRow {
-        file: text(0).unwrap_or_default(),
-        row: number(1).unwrap_or_default(),
-        line: number(2),
-        column: text(3),
-        value: text(4),
-        why: text(5).unwrap_or_default(),
-        raw: text(6).unwrap_or_default(),
-    }
+    Ok(read(root, name)?.rows.into_iter().map(shown).collect())
+}
+
+/// The same with all that the file says.
+pub(crate) fn read(root: &Root, name: &str) -> Result<Held> {
+    file::read(&dir_of(root, name)?, name)
+}
+
+/// Throws a file away, for good.
+pub fn remove(root: &Root, name: &str) -> Result<()> {
+    let dir = dir_of(root, name)?;
+    dir.unlink(name)?;
+    Ok(dir.sync()?)
+}
+
+/// The transaction that a file is of.
+pub(crate) fn transaction(name: &str) -> Option<TxnId> {
+    let (id, _) = name.strip_suffix(SUFFIX)?.rsplit_once('.')?;
+    id.parse().ok()
 }

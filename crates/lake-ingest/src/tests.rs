@@ -7,6 +7,7 @@ mod modes;
 mod oracle;
 mod races;
 mod rejects;
+mod retry;
 mod spool;
 mod traces;
 mod trouble;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lake_core::edit::{Expect, Receipt, Transaction};
 use lake_core::entry::{Entry, ready_to_bytes};
-use lake_core::id::Version;
+use lake_core::id::{TxnId, Version};
 use lake_core::layout;
 use lake_core::state::Conflict;
 use lake_store::{Deadline, Dir, Guard, Kind, Link, clock, fault, random};
@@ -198,16 +198,30 @@ impl Lake {
         if fault::mutant("txn_lookup") {
             return Ok(None);
         }
-        if let Some(answer) = self.state.committed_after(&txn.id, txn.ready_at) {
+        self.find_after(&txn.id, txn.ready_at)
+    }
+
+    fn find_after(&mut self, id: &TxnId, after: Version) -> Result<Option<Version>> {
+        if let Some(answer) = self.state.committed_after(id, after) {
             return Ok(answer);
         }
-        for version in txn.ready_at + 1..=self.state.remembers_after() {
+        for version in after + 1..=self.state.remembers_after() {
             let found = self.entry(version)?;
-            if found.is_some_and(|e| e.transactions.iter().any(|t| t.id == txn.id)) {
+            if found.is_some_and(|e| e.transactions.iter().any(|t| t.id == *id)) {
                 return Ok(Some(version));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a transaction is committed by now. None: it is so old that the log no
+    /// longer tells; then it is, or it never will be.
+    pub fn is_committed(&mut self, id: &TxnId) -> Result<Option<bool>> {
+        self.refresh()?;
+        let remembered = id.start >= self.state.remembers_after();
+        let found = self.find_after(id, id.start)?.is_some();
+        let told = found || remembered || id.start >= self.slots()?.boundary;
+        Ok(told.then_some(found))
     }
 
     fn publish(&mut self, batch: &[Arc<Transaction>]) -> Result<Attempt> {

@@ -49,6 +49,11 @@ impl Assembly {
         &self.target
     }
 
+    /// From here on, dates and times are spelled so.
+    pub(crate) fn read_as(&mut self, formats: &Formats) {
+        self.columns.iter_mut().for_each(|column| column.read_as(formats));
+    }
+
     /// The default of a column that the input lacks must be a value of it.
     pub(crate) fn check_defaults(&self, absent: &[usize]) -> Result<()> {
         for at in absent {
@@ -136,9 +141,9 @@ impl Assembly {
     }
 
     /// Ends a row, of which every column has its cell.
-    pub(crate) fn end(&mut self, row: u64, line: u64, keep: bool) {
+    pub(crate) fn end(&mut self, row: u64, line: Option<u64>, keep: bool) {
         match keep {
-            true => self.places.note(self.rows - self.dead.len(), row, Some(line)),
+            true => self.places.note(self.rows - self.dead.len(), row, line),
             false => self.dead.push(self.rows),
         }
         self.rows += 1;

@@ -78,7 +78,7 @@ pub(crate) fn convert_rows(array: &ArrayRef, ty: &Type) -> Option<(ArrayRef, Vec
 }
 
 /// The same instants: a timestamp with a zone counts in UTC whatever its zone.
-fn without_zone(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
+pub(crate) fn without_zone(array: &ArrayRef, unit: TimeUnit) -> ArrayRef {
     fn naive<T: ArrowTimestampType>(array: &ArrayRef) -> ArrayRef {
         Arc::new(array.as_primitive::<T>().clone().with_timezone_opt(None::<Arc<str>>))
     }

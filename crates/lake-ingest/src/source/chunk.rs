@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::fields::Fields;
 use super::text::shown;
 use crate::error::{IngestError, Place, Result};
 
@@ -95,9 +96,18 @@ pub struct Reject {
     /// The text of the record, or the row as JSON where the input is not text; cut
     /// at 64 KiB.
     pub raw: String,
+    /// What it takes to try the row again. None: it could not be cut into fields.
+    pub(crate) fields: Option<Fields>,
 }
 
 impl Reject {
+    /// The memory it takes, about.
+    pub(crate) fn size(&self) -> usize {
+        let value = self.value.as_ref().map_or(0, String::len);
+        let fields = self.fields.as_ref().map_or(0, |fields| fields.json.len());
+        size_of::<Reject>() + value + self.why.len() + self.raw.len() + fields
+    }
+
     /// The error that ends an ingest which takes no rejects.
     pub fn into_error(self) -> IngestError {
         let Reject { place, column, value, why, .. } = self;

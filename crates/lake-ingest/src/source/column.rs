@@ -102,6 +102,13 @@ impl Column {
         Column { ty: ty.clone(), formats: formats.clone(), builder }
     }
 
+    pub(crate) fn read_as(&mut self, formats: &Formats) {
+        self.formats.clone_from(formats);
+        if let Builder::Nested(nested) = &mut self.builder {
+            nested.read_as(formats);
+        }
+    }
+
     pub(crate) fn push_null(&mut self) {
         each!(&mut self.builder, b => b.append_null(), n => n.push_null());
     }

@@ -13,12 +13,14 @@ use arrow::json::LineDelimitedWriter;
 use arrow::util::display::array_value_to_string;
 use lake_core::schema::{Field, FieldId, Schema};
 use lake_core::symbol::Symbol;
+use lake_core::types::Type;
 
 use super::cast::convert_rows;
 use super::chunk::{
     CHUNK_BYTES, CHUNK_ROWS, Chunk, NULL_WHY, Places, Reject, Rejects, Source, raw,
 };
 use super::column::Column;
+use super::fields::{self, Fields};
 use super::formats::Formats;
 use super::guard::guarded;
 use super::options::SourceOptions;
@@ -87,7 +89,8 @@ impl Conform {
             kept[row] = false;
             let place = Place { file: self.file.clone(), row: first + row as u64 + 1, line: None };
             let column = Some(self.target.schema.fields[column].name.clone());
-            rejects.reject(Reject { place, column, value, why, raw: row_text(piece, row) })?;
+            let (raw, fields) = (row_text(piece, row), self.fields(piece, row));
+            rejects.reject(Reject { place, column, value, why, raw, fields })?;
         }
         let live = kept.iter().enumerate().filter(|(_, kept)| **kept);
         for (i, (row, _)) in live.enumerate() {
@@ -105,6 +108,16 @@ impl Conform {
         }
         let batch = RecordBatch::try_new(self.target.arrow.clone(), columns)?;
         Ok(Some(Chunk { batch, places }))
+    }
+
+    /// The row's values by the table's names.
+    fn fields(&self, piece: &RecordBatch, row: usize) -> Option<Fields> {
+        let columns = self.target.schema.fields.iter().zip(&self.sources);
+        let cells = columns.filter_map(|(field, source)| {
+            let is_text = field.ty == Type::Varchar;
+            source.map(|source| (field.name.as_str(), piece.column(source), is_text))
+        });
+        fields::typed(cells, row)
     }
 
     /// One column of the table, and what is wrong in it.

@@ -7,6 +7,7 @@ use lake_core::types::Type;
 
 use super::assembly::{Assembly, Fault};
 use super::chunk::{Chunk, Reject, Rejects, Source, raw};
+use super::fields::{Fields, Object, Spelling};
 use super::formats::Formats;
 use super::options::SourceOptions;
 use super::records::{BadCsv, Dialect, Field, Records};
@@ -29,6 +30,7 @@ pub(crate) struct Csv {
     nulls: Vec<Vec<u8>>,
     encoding: &'static Encoding,
     eager: bool,
+    spelling: Spelling,
     /// What says how many fields there are.
     names: &'static str,
     /// For each field of a record, the table's column.
@@ -90,6 +92,7 @@ impl Csv {
             nulls: options.nulls.iter().map(|n| n.clone().into_bytes()).collect(),
             encoding,
             eager,
+            spelling: Spelling::of(options),
             names: if options.columns.is_some() { "--columns has" } else { "the header has" },
             targets: shape.targets,
             absent: shape.absent,
@@ -111,8 +114,9 @@ impl Csv {
         if self.records.len() != self.targets.len() {
             let (found, want) = (self.records.len(), self.targets.len());
             let why = format!("{found} fields where {} {want}", self.names);
-            let reject = Reject { place: place(), column: None, value: None, why, raw: raw() };
-            return rejects.reject(reject);
+            let (place, raw) = (place(), raw());
+            let (column, value, fields) = (None, None, None);
+            return rejects.reject(Reject { place, column, value, why, raw, fields });
         }
         let mut fault: Option<Fault> = None;
         for (field, target) in self.records.fields().zip(&self.targets) {
@@ -126,14 +130,29 @@ impl Csv {
             let found = self.assembly.absent(*column);
             fault = fault.or(found);
         }
-        self.assembly.end(row, line, fault.is_none());
+        self.assembly.end(row, Some(line), fault.is_none());
         match fault {
             None => Ok(()),
             Some(Fault { column, value, why }) => {
                 let column = Some(self.assembly.target().schema.fields[column].name.clone());
-                rejects.reject(Reject { place: place(), column, value, why, raw: raw() })
+                let (place, raw, fields) = (place(), raw(), self.fields());
+                rejects.reject(Reject { place, column, value, why, raw, fields })
             }
         }
+    }
+
+    /// The current record's fields. None: one of them is no text.
+    fn fields(&self) -> Option<Fields> {
+        let mut object = Object::new();
+        for (field, target) in self.records.fields().zip(&self.targets) {
+            let Some(column) = *target else { continue };
+            let name = &self.assembly.target().schema.fields[column].name;
+            match is_null(field, &self.nulls) {
+                true => object.text(name, None),
+                false => object.text(name, Some(&field.text()?)),
+            }
+        }
+        Some(object.end(self.spelling.clone()))
     }
 }
 

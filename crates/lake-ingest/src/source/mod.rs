@@ -4,8 +4,10 @@
 //! `open` finds the form of an input and makes its reader, which is one of `csv`
 //! (over `records`), `objects` (JSON, over `framing` and `json`), `parquet` and
 //! `ipc`. Text goes through `unpack` and `encoding` first and into `assembly` cell by
-//! cell; Arrow batches go through `conform`. `chunk` is what comes out.
+//! cell; Arrow batches go through `conform`. `chunk` is what comes out. A rejected row
+//! keeps its `fields`, and `again` reads these.
 
+mod again;
 mod assembly;
 mod cast;
 mod chunk;
@@ -14,6 +16,7 @@ mod conform;
 mod csv;
 mod encoding;
 mod expand;
+mod fields;
 mod file;
 mod formats;
 mod framing;
@@ -37,13 +40,16 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use again::Again;
 pub(crate) use chunk::Places;
 pub use chunk::{Chunk, Reject, Rejects, Source};
 pub(crate) use column::check_default;
 pub use column::value_of;
 pub(crate) use conform::{of_batch, row_text};
 pub use expand::expand;
+pub(crate) use fields::{Fields, Spelling, of_row};
 pub(crate) use file::size as file_size;
+pub(crate) use guard::guarded;
 pub use guard::is_guarded;
 pub use infer::infer;
 pub(crate) use infer::of_arrow;

@@ -56,6 +56,10 @@ impl Nested {
         Nested { shape, children, offsets: vec![0], items: 0, valid: NullBufferBuilder::new(0) }
     }
 
+    pub(crate) fn read_as(&mut self, formats: &Formats) {
+        self.children.iter_mut().for_each(|child| child.read_as(formats));
+    }
+
     pub(crate) fn push_null(&mut self) {
         self.end(false);
     }

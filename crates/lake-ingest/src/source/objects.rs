@@ -8,6 +8,7 @@ use encoding_rs::Encoding;
 use super::assembly::{Assembly, Fault};
 use super::chunk::{Chunk, Reject, Rejects, Source, raw};
 use super::csv::{Text, read_error};
+use super::fields::{Fields, Object, Spelling};
 use super::formats::Formats;
 use super::framing::{BadFrame, Frames, Layout};
 use super::json::{self, Json};
@@ -20,6 +21,7 @@ pub(crate) struct Objects {
     frames: Frames,
     encoding: &'static Encoding,
     eager: bool,
+    spelling: Spelling,
     renaming: Renaming,
     /// Keys as they were met, and the column of each: none where it is not read.
     keys: HashMap<String, Option<usize>>,
@@ -33,10 +35,16 @@ pub(crate) struct Objects {
 const MAX_KEYS: usize = 64 * 1024;
 
 /// Why an object is no row.
-struct Bad {
-    column: Option<String>,
-    value: Option<String>,
-    why: String,
+pub(crate) struct Bad {
+    pub(crate) column: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) why: String,
+}
+
+pub(crate) const TWICE: &str = "it is there twice";
+
+pub(crate) fn no_column() -> String {
+    format!("the table has no such column; {MAP_HINT}")
 }
 
 fn bad(why: String) -> Bad {
@@ -57,8 +65,19 @@ impl Objects {
         let assembly = Assembly::new(file.clone(), target, formats);
         assembly.check_defaults(&(0..seen.len()).collect::<Vec<_>>())?;
         let frames = Frames::new(stream, layout);
-        let keys = HashMap::new();
-        Ok(Objects { file, frames, encoding, eager, renaming, keys, seen, assembly, row: 0 })
+        let (keys, spelling) = (HashMap::new(), Spelling::of(options));
+        Ok(Objects {
+            file,
+            frames,
+            encoding,
+            eager,
+            spelling,
+            renaming,
+            keys,
+            seen,
+            assembly,
+            row: 0,
+        })
     }
 
     /// Adds the current record, or rejects it.
@@ -68,7 +87,20 @@ impl Objects {
         let Err(Bad { column, value, why }) = self.add_object(line) else { return Ok(()) };
         let place = Place { file: self.file.clone(), row: self.row, line: Some(line) };
         let raw = raw(self.frames.record().trim_ascii());
-        rejects.reject(Reject { place, column, value, why, raw })
+        rejects.reject(Reject { place, column, value, why, raw, fields: self.fields() })
+    }
+
+    /// The current record, by the names that `--map` gives its keys.
+    fn fields(&self) -> Option<Fields> {
+        let text = std::str::from_utf8(self.frames.record().trim_ascii_end()).ok()?;
+        let Ok(Json::Object(fields)) = json::parse(text) else { return None };
+        let mut object = Object::new();
+        for (key, value) in &fields {
+            if let Some(name) = self.renaming.target(key) {
+                object.json(name, value);
+            }
+        }
+        Some(object.end(self.spelling.clone()))
     }
 
     fn add_object(&mut self, line: u64) -> std::result::Result<(), Bad> {
@@ -92,7 +124,7 @@ impl Objects {
                         Some(name) => Some(find(&schema.fields, name).ok_or_else(|| Bad {
                             column: Some(key.to_string()),
                             value: None,
-                            why: format!("the table has no such column; {MAP_HINT}"),
+                            why: no_column(),
                         })?),
                     };
                     if keys.len() < MAX_KEYS {
@@ -106,7 +138,7 @@ impl Objects {
                 return Err(Bad {
                     column: Some(schema.fields[column].name.clone()),
                     value: None,
-                    why: "it is there twice".into(),
+                    why: TWICE.into(),
                 });
             }
             seen[column] = *row;
@@ -123,7 +155,7 @@ impl Objects {
                 fault = fault.or(found);
             }
         }
-        assembly.end(*row, line, fault.is_none());
+        assembly.end(*row, Some(line), fault.is_none());
         match fault {
             None => Ok(()),
             Some(Fault { column, value, why }) => {

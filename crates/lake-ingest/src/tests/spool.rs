@@ -12,7 +12,7 @@ use crate::{Alteration, OnError, alter_table, tag};
 /// Ingests while another holds the commit lock and a power cut's leftover, which only
 /// who has the lock may move, stands in the way.
 #[allow(clippy::disallowed_methods)]
-fn stuck(bench: &mut Bench, batch: &RecordBatch, options: &Options) {
+pub(super) fn stuck(bench: &mut Bench, batch: &RecordBatch, options: &Options) {
     let mut writer = Writer::open(bench.path()).unwrap();
     let root = writer.lake().root().clone();
     let version = writer.lake().refresh().unwrap().version + 1;

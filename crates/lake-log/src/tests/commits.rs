@@ -155,3 +155,28 @@ fn a_fenced_session_commits_no_more() {
     let reopened = Lake::open(dir.path(), Access::Read).unwrap();
     assert_eq!(reopened.state().table("bars").unwrap().segment_count(), 0);
 }
+
+#[test]
+fn whether_a_transaction_is_committed_is_told_as_far_as_the_log_reaches() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut lake = new_lake(dir.path());
+    let mut other = Lake::open(dir.path(), Access::Write).unwrap();
+    let draft = lake.begin().unwrap();
+    let done = append(&draft, "A", 1);
+    let (done_id, lost_id) = (done.id, other.begin().unwrap().id);
+    assert_eq!(other.is_committed(&done_id).unwrap(), Some(false));
+    version_of(&lake.commit(done).unwrap());
+    assert_eq!(other.is_committed(&done_id).unwrap(), Some(true));
+    drop(other);
+    for day in 2..2300 {
+        version_of(&commit_one(&mut lake, "A", day));
+    }
+    let told = |id| Lake::open(dir.path(), Access::Read).unwrap().is_committed(id).unwrap();
+    assert_eq!((told(&done_id), told(&lost_id)), (Some(true), Some(false)));
+    lake.raise_floor(2250).unwrap();
+    assert!(lake.truncate().unwrap() > done_id.start);
+    assert_eq!((told(&done_id), told(&lost_id)), (None, None));
+    // Whoever has seen all of it knows.
+    assert_eq!(lake.is_committed(&done_id).unwrap(), Some(true));
+    assert_eq!(lake.is_committed(&lost_id).unwrap(), Some(false));
+}

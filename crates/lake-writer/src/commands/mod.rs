@@ -15,6 +15,7 @@ pub(crate) mod quarantine;
 mod receipt;
 mod report;
 pub(crate) mod restore;
+mod retry;
 pub(crate) mod status;
 pub(crate) mod tag;
 pub(crate) mod watch;

@@ -6,11 +6,12 @@ use lake_core::id::Version;
 use lake_core::layout;
 use lake_core::segment::SegmentKind;
 use lake_core::state::{State, Table};
+use lake_ingest::quarantine;
 use lake_log::{Access, Lake, LogError};
 use lake_store::{LockFile, clock};
 use serde_json::{Value, json};
 
-use crate::failure::of_log;
+use crate::failure::{of_ingest, of_log};
 
 /// Show what the lake holds and what waits in it
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,8 @@ struct Waiting {
     leases: u64,
     spool: u64,
     trash: u64,
+    /// Rejected rows that were kept.
+    quarantine: u64,
 }
 
 impl Status {
@@ -43,7 +46,9 @@ impl Status {
             .map(|table| line(&mut lake, table))
             .collect::<Result<_, _>>()
             .map_err(of_log)?;
-        let waiting = waiting(&lake, &state).map_err(of_log)?;
+        let rejected = quarantine::list(lake.root()).map_err(of_ingest)?;
+        let rejected = rejected.iter().map(|file| file.rows).sum();
+        let waiting = waiting(&lake, &state, rejected).map_err(of_log)?;
         match console.format() {
             Format::Json | Format::Jsonl => {
                 let tables: Vec<Value> = lines.iter().map(Line::to_json).collect();
@@ -92,7 +97,7 @@ fn line(lake: &mut Lake, table: &Table) -> Result<Line, LogError> {
     Ok(line)
 }
 
-fn waiting(lake: &Lake, state: &State) -> Result<Waiting, LogError> {
+fn waiting(lake: &Lake, state: &State, quarantine: u64) -> Result<Waiting, LogError> {
     let count =
         |dir: &str| -> Result<u64, LogError> { Ok(lake.root().dir(dir)?.list()?.len() as u64) };
     let pins = LockFile::new(&lake.root().dir(layout::LOCKS)?, layout::LOCK_PINS)?;
@@ -102,7 +107,8 @@ fn waiting(lake: &Lake, state: &State) -> Result<Waiting, LogError> {
             leases += u64::from(pins.is_locked(version)?);
         }
     }
-    Ok(Waiting { leases, spool: count(layout::SPOOL)?, trash: count(layout::TRASH)? })
+    let (spool, trash) = (count(layout::SPOOL)?, count(layout::TRASH)?);
+    Ok(Waiting { leases, spool, trash, quarantine })
 }
 
 impl Line {
@@ -140,4 +146,5 @@ fn with_waiting(record: Record, waiting: &Waiting) -> Record {
         .with("last_vacuum", Value::Null)
         .with("spool", waiting.spool)
         .with("trash", waiting.trash)
+        .with("quarantine", waiting.quarantine)
 }
