@@ -47,11 +47,11 @@ fn main() {
     let every = format!("{}/warehouse/{table}/**/*.parquet", dir.display());
     rival
         .execute_batch(&format!(
-            "CREATE VIEW glob AS FROM read_parquet('{every}', union_by_name = true, \
+            "CREATE VIEW globbed AS FROM read_parquet('{every}', union_by_name = true, \
              hive_partitioning = true, hive_types = {{'symbol': VARCHAR}});"
         ))
         .expect("glob");
-    rival.execute_batch(&copy.replace(&format!("FROM {table}"), "FROM glob")).expect("copy");
+    rival.execute_batch(&copy.replace(&format!("FROM {table}"), "FROM globbed")).expect("copy");
     rival
         .execute_batch(&format!(
             "CREATE VIEW packed AS FROM read_parquet('{files}/packed/*.parquet'); \
@@ -67,7 +67,7 @@ fn main() {
     for (name, sql) in queries(&rival) {
         let ours = median(RUNS, || drain(&mut mounted, &sql.replace("{T}", table)));
         let of = |view: &str, runs| median(runs, || run(&rival, &sql.replace("{T}", view)));
-        let glob = if with_glob { of("glob", 3) } else { 0.0 };
+        let glob = if with_glob { of("globbed", 3) } else { 0.0 };
         println!(
             "{name:34} {ours:9.2} {:9.2} {:9.2} {glob:9.2}",
             of("native", RUNS),

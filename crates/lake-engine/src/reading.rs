@@ -26,7 +26,7 @@ pub struct Reading {
     pub condition: Option<String>,
     /// No more files than are needed for the first rows that the query asks for.
     pub newest: bool,
-    /// Where no other file has its keys, what the log knows of a file is enough.
+    /// What the log knows of files that no other overlaps is enough: they are not read.
     pub outlined: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn reading(
         several => Cond::some(several.iter().map(|want| want.cond.clone())),
     };
     let pruned = prune::prune(table, &cond, &mut |sql, values| decide(planner, sql, values));
-    let (mut live, mut outline) = (pruned.live, None);
+    let (mut live, mut outline, mut known) = (pruned.live, None, HashSet::new());
     let before = live.len();
     if let [Want { exact: true, only, .. }] = wants
         && *only != Only::All
@@ -67,15 +67,23 @@ pub(crate) fn reading(
             }
             _ => None,
         };
+        let answered = split.plain.iter().filter(|one| outline::knows(one));
+        known = answered.map(|one| std::ptr::from_ref(one.segment)).collect();
     }
+    let known =
+        |one: &Live<'_>| outline.is_some() && known.contains(&std::ptr::from_ref(one.segment));
     let names: Vec<&str> = table.schema().fields.iter().map(|f| f.name.as_str()).collect();
     let reading = Reading {
         table: name.to_owned(),
         segments_total: table.segment_count(),
-        files: live.iter().map(|one| table.path(one.part, one.segment)).collect(),
+        files: live
+            .iter()
+            .filter(|one| !known(one))
+            .map(|one| table.path(one.part, one.segment))
+            .collect(),
         condition: (cond != Cond::Anything).then(|| cond.text(&names)),
         newest: live.len() < before,
-        outlined: outline.is_some(),
+        outlined: live.iter().any(known),
     };
     Ok((reading, views::view_of(table, name, live, root, outline)?))
 }

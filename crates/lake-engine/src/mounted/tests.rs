@@ -303,7 +303,7 @@ fn only_files_that_may_hold_wanted_rows_are_read() {
         ("px > 0", 11),
         ("symbol IN (SELECT symbol FROM bars WHERE symbol = 'X')", 3),
     ] {
-        let sql = format!("SELECT count(*) FROM bars WHERE {filter}");
+        let sql = format!("SELECT sum(px) FROM bars WHERE {filter}");
         assert_eq!(read(&mut mounted, &sql), segments, "{filter}");
     }
     // The newest rows are in the newest files.
@@ -313,6 +313,9 @@ fn only_files_that_may_hold_wanted_rows_are_read() {
     assert_eq!(read(&mut mounted, "FROM bars WHERE symbol = '000001' ORDER BY d LIMIT 11"), 2);
     assert_eq!(read(&mut mounted, "FROM bars WHERE px > 1 ORDER BY d DESC LIMIT 1"), 11);
     assert_eq!(read(&mut mounted, "FROM bars LIMIT 3"), 1);
+    // Of the pack the log does not know the symbols.
+    assert_eq!(read(&mut mounted, "SELECT count(*) FROM bars"), 1);
+    assert_eq!(read(&mut mounted, "SELECT max(d) FROM bars WHERE symbol = '000001'"), 0);
     let latest = "FROM bars QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY d DESC) = 1";
     assert_eq!(read(&mut mounted, latest), 6);
     // A view's own name is no stub.

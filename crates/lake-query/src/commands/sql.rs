@@ -100,6 +100,7 @@ fn explain(readings: &[Reading], console: &mut Console) {
         let (read, total) = (reading.files.len(), reading.segments_total);
         let why = match (&reading.condition, read == total) {
             (_, true) => "all of them".into(),
+            _ if reading.outlined => "the log tells enough of the others".into(),
             (Some(condition), _) => format!("the others hold no row with {condition}"),
             (None, _) => "the others hold only later rows of the order".into(),
         };
