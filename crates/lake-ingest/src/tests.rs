@@ -6,7 +6,10 @@ mod modes;
 mod oracle;
 mod races;
 mod rejects;
+mod script;
 mod spool;
+mod stream_races;
+mod streams;
 mod traces;
 mod trouble;
 

@@ -37,8 +37,8 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chunk::Places;
 pub use chunk::{Chunk, Reject, Rejects, Source};
+pub(crate) use chunk::{NULL_WHY, Places};
 pub(crate) use column::check_default;
 pub use column::value_of;
 pub(crate) use conform::{of_batch, row_text};

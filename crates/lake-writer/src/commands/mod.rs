@@ -15,6 +15,7 @@ pub(crate) mod quarantine;
 mod receipt;
 pub(crate) mod restore;
 pub(crate) mod status;
+mod stream;
 pub(crate) mod tag;
 
 use lake_cli::render::{Column, Rows};
