@@ -75,8 +75,16 @@ pub enum IngestError {
     Once,
     #[error("producer {0} has sent batches with --seq, whose rows are not numbered")]
     NotAStream(String),
+    #[error(
+        "the receipt of producer {producer}'s last batch ({seq}) is no longer kept, so it cannot \
+         be said which of its rows are committed"
+    )]
+    Forgotten { producer: String, seq: u64 },
     #[error("another stream of this producer is running")]
     TwoStreams,
+    /// Others were in the way, to the end.
+    #[error("rows {first} to {last} could not be committed (tries: {tries})")]
+    Checkpoint { first: u64, last: u64, tries: u32, source: Box<IngestError> },
     #[error("the receiver of receipts is gone")]
     Stopped,
     #[error("the reading thread ended without a word")]
@@ -138,6 +146,7 @@ impl IngestError {
             IngestError::Once | IngestError::TwoStreams | IngestError::Uncommitted(_) => {
                 Kind::Conflict
             }
+            IngestError::Checkpoint { source, .. } => source.kind(),
             IngestError::Reader => Kind::Bug,
             IngestError::Stopped => Kind::ClosedPipe,
             IngestError::Open { source, .. } => match source.kind() {
@@ -176,6 +185,16 @@ impl IngestError {
                 batch again and throw these rows away: lake-writer quarantine drop"
                 .into(),
             IngestError::NoKey(_) => "use --mode append".into(),
+            IngestError::NotAStream(_) => "use another name for the stream".into(),
+            IngestError::Forgotten { .. } => {
+                "use a new name, and --first-row for the first row that is not in the table".into()
+            }
+            IngestError::TwoStreams => {
+                "end the other one, then start this again: it skips what is committed".into()
+            }
+            IngestError::Checkpoint { first, .. } => {
+                format!("rows before {first} are committed; send the rest again")
+            }
             IngestError::TooMuch(_) => "give the input in several files, one a call".into(),
             IngestError::Conflict { .. } => "nothing was done; try again".into(),
             IngestError::Segment(SegmentError::Damaged { .. }) => "run lake-writer verify".into(),

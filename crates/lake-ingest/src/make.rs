@@ -31,7 +31,7 @@ use crate::stored::Stored;
 const MANY_ROWS: usize = 64 * 1024;
 /// Of the memory an ingest may take, the part that holds rows as they came: sorting
 /// and encoding take the rest.
-const PILE_SHARE: usize = 4;
+pub(crate) const PILE_SHARE: usize = 4;
 
 /// The stored rows a mode has to look at, leased while it does.
 pub(crate) struct Seen<'a> {

@@ -8,7 +8,10 @@ mod oracle;
 mod races;
 mod rejects;
 mod retry;
+mod script;
 mod spool;
+mod stream_races;
+mod streams;
 mod traces;
 mod trouble;
 

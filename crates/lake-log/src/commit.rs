@@ -16,8 +16,8 @@ use crate::lake::Lake;
 
 /// How long to wait for the commit lock before going on without it.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-/// How long to try in all.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to try in all, unless a lake is told otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_micros(800);
 /// What a session leaves in its staging directory for the spool.
@@ -91,7 +91,7 @@ impl Lake {
             self.wait_in_spool(txn, &ready)?;
         }
         let mut lock = self.files.commit.waiter(0);
-        let deadline = Deadline::after(LOCK_WAIT);
+        let deadline = Deadline::after(LOCK_WAIT.min(self.patience));
         let mut pause = FIRST_PAUSE;
         while !deadline.passed() {
             clock::pause(pause / 2 + random::jitter(pause / 2));
@@ -136,7 +136,7 @@ impl Lake {
 
     /// W5-W9, until a version is won or there is nothing to win.
     fn lead(&mut self, txn: &Arc<Transaction>, guard: Option<Guard>) -> Result<Outcome> {
-        let deadline = Deadline::after(PATIENCE);
+        let deadline = Deadline::after(self.patience);
         loop {
             self.refresh()?;
             if let Some(outcome) = self.refuse_or_find(txn)? {
@@ -323,7 +323,7 @@ impl Lake {
     /// Commits what waits in the spool. Returns how many transactions are committed
     /// now, and how many were refused for good.
     pub fn drain(&mut self) -> Result<(u64, u64)> {
-        let Some(guard) = self.files.commit.exclusive_within(0, PATIENCE)? else {
+        let Some(guard) = self.files.commit.exclusive_within(0, self.patience)? else {
             return Err(LogError::Busy);
         };
         let mut drained = 0;

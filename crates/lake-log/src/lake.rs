@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lake_core::edit::{ProducerSeq, Receipt};
 use lake_core::entry::Entry;
@@ -12,6 +13,7 @@ use lake_core::state::State;
 use lake_store::{Root, fault};
 
 use crate::checkpoint::Checkpointed;
+use crate::commit::PATIENCE;
 use crate::error::{LogError, Result};
 use crate::files::{Files, Slot};
 use crate::replay::{self, End, Loaded};
@@ -37,6 +39,7 @@ pub struct Lake {
     tainted: bool,
     pub(crate) session: Option<Session>,
     pub(crate) checkpointed: Checkpointed,
+    pub(crate) patience: Duration,
 }
 
 impl Lake {
@@ -44,7 +47,8 @@ impl Lake {
         let mut files = Files::open(path, access == Access::Write)?;
         let Loaded { state, end, checkpointed } = replay::load(&mut files)?;
         let (session, leftover, tainted) = (None, None, false);
-        let mut lake = Lake { files, state, leftover, tainted, session, checkpointed };
+        let patience = PATIENCE;
+        let mut lake = Lake { files, state, leftover, tainted, session, checkpointed, patience };
         lake.note(end);
         lake.help(0)?;
         Ok(lake)
@@ -56,6 +60,12 @@ impl Lake {
 
     pub fn id(&self) -> &str {
         &self.files.lake.id
+    }
+
+    /// How long a commit may wait for its turn, and a drain for the lock; None: as long
+    /// as at first.
+    pub fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience.unwrap_or(PATIENCE);
     }
 
     /// The newest state seen so far.

@@ -208,7 +208,7 @@ impl Source for Again {
                 Assembly::new(file.clone(), self.target.clone(), &Formats::default());
             assembly.check_defaults(&(0..self.target.schema.fields.len()).collect::<Vec<_>>())?;
             self.last = None;
-            while !assembly.is_full()
+            while !assembly.is_full(rejects)
                 && let Some(row) = self.rows.next_if(|row| row.place.file == file)
             {
                 self.add(&mut assembly, row, rejects)?;

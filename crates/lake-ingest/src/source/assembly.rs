@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter;
 use lake_core::symbol::Symbol;
 
-use super::chunk::{CHUNK_BYTES, CHUNK_ROWS, Chunk, NULL_WHY, Places};
+use super::chunk::{CHUNK_BYTES, CHUNK_REJECTS, CHUNK_ROWS, Chunk, NULL_WHY, Places, Rejects};
 use super::column::{Column, check_default};
 use super::formats::Formats;
 use super::json::Json;
@@ -153,12 +153,26 @@ impl Assembly {
         self.bytes += bytes;
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows == CHUNK_ROWS || self.bytes > CHUNK_BYTES
+    /// No more is to be read before what is here is taken.
+    pub(crate) fn is_full(&self, rejects: &dyn Rejects) -> bool {
+        let full = self.rows == CHUNK_ROWS || self.bytes > CHUNK_BYTES;
+        full || rejects.waiting() >= CHUNK_REJECTS
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// There is something to be handed over when the input pauses.
+    pub(crate) fn is_wanted(&self, rejects: &dyn Rejects) -> bool {
+        !self.is_empty() || rejects.waiting() > 0
+    }
+
+    fn is_empty(&self) -> bool {
         self.rows == self.dead.len()
+    }
+
+    /// As `take`, in the midst of the input: rejects may wait for a chunk to go with.
+    pub(crate) fn hand_over(&mut self, rejects: &dyn Rejects) -> Result<Option<Chunk>> {
+        let chunk = self.take()?;
+        let empty = || Chunk::empty(&self.file, &self.target.arrow);
+        Ok(chunk.or_else(|| (rejects.waiting() > 0).then(empty)))
     }
 
     /// The rows since the last time; none if all were rejected.

@@ -1,8 +1,10 @@
 //! What a source gives: rows with their places, and the rows it could not take.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 
 use super::fields::Fields;
 use super::text::shown;
@@ -12,6 +14,8 @@ use crate::error::{IngestError, Place, Result};
 pub(crate) const CHUNK_ROWS: usize = 64 * 1024;
 /// A chunk ends with the row that takes it past so many bytes.
 pub(crate) const CHUNK_BYTES: usize = 64 << 20;
+/// Rejects are handed over when they take so many bytes.
+pub(crate) const CHUNK_REJECTS: usize = 8 << 20;
 /// How much of a rejected record is kept.
 const MAX_RAW: usize = 64 << 10;
 pub(crate) const NULL_WHY: &str = "it is NULL, but the column is NOT NULL";
@@ -71,17 +75,61 @@ impl Places {
 
     /// The place of row `i` of the chunk.
     pub fn place(&self, i: usize) -> Place {
+        let (row, line) = self.step(i);
+        Place { file: self.file.clone(), row, line }
+    }
+
+    /// The number of row `i` alone.
+    pub(crate) fn row(&self, i: usize) -> u64 {
+        self.step(i).0
+    }
+
+    fn step(&self, i: usize) -> (u64, Option<u64>) {
         let i = i as u64;
         let after = self.runs.partition_point(|run| run.at <= i);
-        let (row, line) = match after.checked_sub(1).and_then(|n| self.runs.get(n)) {
+        match after.checked_sub(1).and_then(|n| self.runs.get(n)) {
             Some(run) => run.step(i),
             None => (i + 1, None),
-        };
-        Place { file: self.file.clone(), row, line }
+        }
+    }
+
+    /// Those of some of the rows, which follow each other.
+    fn part(&self, rows: &Range<usize>) -> Places {
+        let mut part = Places::new(self.file.clone());
+        let (row, line) = self.step(rows.start);
+        part.note(0, row, line);
+        let (from, to) = (rows.start as u64, rows.end as u64);
+        let first = self.runs.partition_point(|run| run.at <= from);
+        let within = self.runs[first..].iter().take_while(|run| run.at < to);
+        part.runs.extend(within.map(|run| Run { at: run.at - from, ..*run }));
+        part
     }
 
     pub fn file(&self) -> &Arc<str> {
         &self.file
+    }
+}
+
+impl Chunk {
+    pub(crate) fn empty(file: &Arc<str>, schema: &SchemaRef) -> Chunk {
+        let batch = RecordBatch::new_empty(schema.clone());
+        Chunk { batch, places: Places::new(file.clone()) }
+    }
+
+    /// How many of its rows, the first of them, have numbers up to `last`.
+    pub(crate) fn rows_through(&self, last: u64) -> usize {
+        let (mut low, mut high) = (0, self.batch.num_rows());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.places.row(middle) <= last { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// Some of its rows; nothing is copied.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Chunk {
+        let batch = self.batch.slice(rows.start, rows.len());
+        Chunk { batch, places: self.places.part(&rows) }
     }
 }
 
@@ -103,9 +151,10 @@ pub struct Reject {
 impl Reject {
     /// The memory it takes, about.
     pub(crate) fn size(&self) -> usize {
-        let value = self.value.as_ref().map_or(0, String::len);
+        let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let fields = self.fields.as_ref().map_or(0, |fields| fields.json.len());
-        size_of::<Reject>() + value + self.why.len() + self.raw.len() + fields
+        let texts = len(&self.column) + len(&self.value) + self.why.len() + self.raw.len();
+        size_of::<Reject>() + texts + fields
     }
 
     /// The error that ends an ingest which takes no rejects.
@@ -134,6 +183,13 @@ pub(crate) fn raw(bytes: &[u8]) -> String {
 pub trait Rejects {
     /// An error stops the reading, with that error.
     fn reject(&mut self, reject: Reject) -> Result<()>;
+
+    /// Bytes of rejects that wait to be handed over with the next chunk. A source does
+    /// not let more than `CHUNK_REJECTS` wait, nor any while its input pauses: where
+    /// there are no rows to go with them, the chunk is empty.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// Rows as they come. After an error there are none.

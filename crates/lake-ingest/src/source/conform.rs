@@ -187,8 +187,10 @@ impl Source for Conform {
             }
             let piece = batch.slice(0, rows);
             self.pending = Some(batch.slice(rows, batch.num_rows() - rows));
-            if let Some(chunk) = self.piece(&piece, rejects)? {
-                return Ok(Some(chunk));
+            match self.piece(&piece, rejects)? {
+                None if rejects.waiting() == 0 => {}
+                None => return Ok(Some(Chunk::empty(&self.file, &self.target.arrow))),
+                chunk => return Ok(chunk),
             }
         }
         Ok(None)

@@ -188,19 +188,19 @@ pub(crate) fn is_null(field: Field<'_>, nulls: &[Vec<u8>]) -> bool {
 impl Source for Csv {
     fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
         loop {
-            while !self.assembly.is_full()
+            while !self.assembly.is_full(rejects)
                 && self.records.advance_here().map_err(|e| csv_error(&self.file, e))?
             {
                 self.add(rejects)?;
             }
-            let paused = self.eager && self.records.may_wait() && !self.assembly.is_empty();
-            if !self.assembly.is_full() && !paused {
+            let paused = self.eager && self.records.may_wait() && self.assembly.is_wanted(rejects);
+            if !self.assembly.is_full(rejects) && !paused {
                 if self.records.fill().map_err(|e| csv_error(&self.file, e))? {
                     continue;
                 }
                 return self.assembly.take();
             }
-            if let Some(chunk) = self.assembly.take()? {
+            if let Some(chunk) = self.assembly.hand_over(rejects)? {
                 return Ok(Some(chunk));
             }
         }

@@ -41,8 +41,8 @@ mod window;
 mod tests;
 
 pub(crate) use again::Again;
-pub(crate) use chunk::Places;
 pub use chunk::{Chunk, Reject, Rejects, Source};
+pub(crate) use chunk::{NULL_WHY, Places};
 pub(crate) use column::check_default;
 pub use column::value_of;
 pub(crate) use conform::{of_batch, row_text};

@@ -182,20 +182,20 @@ impl Objects {
 impl Source for Objects {
     fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
         loop {
-            while !self.assembly.is_full()
+            while !self.assembly.is_full(rejects)
                 && self.frames.advance_here().map_err(|e| frame_error(&self.file, e))?
             {
                 self.add(rejects)?;
             }
-            let paused = self.eager && self.frames.may_wait() && !self.assembly.is_empty();
-            if !self.assembly.is_full() && !paused {
+            let paused = self.eager && self.frames.may_wait() && self.assembly.is_wanted(rejects);
+            if !self.assembly.is_full(rejects) && !paused {
                 if self.frames.fill().map_err(|e| frame_error(&self.file, e))? {
                     continue;
                 }
                 self.check_map()?;
                 return self.assembly.take();
             }
-            if let Some(chunk) = self.assembly.take()? {
+            if let Some(chunk) = self.assembly.hand_over(rejects)? {
                 return Ok(Some(chunk));
             }
         }

@@ -1,24 +1,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use lake_cli::env::scratch_dir;
-use lake_cli::{Console, Failure, Outcome, parse};
+use lake_cli::{Console, Failure, Outcome};
 use lake_core::edit::ProducerSeq;
-use lake_core::kind::Kind;
-use lake_ingest::{
-    Feed, FileFeed, Ingested, Input, Meter, OnceFeed, Options, SqlFeed, Stream, StreamEnd,
-    StreamOptions, Writer,
-};
+use lake_ingest::{Feed, FileFeed, Ingested, Input, Meter, OnceFeed, Options, SqlFeed, Writer};
 
 use super::batch::BatchFlags;
 use super::input::{InputFlags, files};
 use super::new_table::NewTable;
 use super::receipt;
 use super::report::{Done, Report};
+use super::stream::StreamFlags;
 use crate::failure::of_ingest;
-use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,8 +26,11 @@ Examples:
 
 A CSV file names its columns in the first line. An empty field is NULL, \"\" is the empty text.
 Times with a zone are converted to UTC. All files of one call become visible at once, or none.
-A stream (-) with checkpoints prints a receipt for each commit, one a line; rows up to its
-through_row are durable. Started again with the same --producer, it skips what is committed.";
+A stream has checkpoints, or a --producer without --seq. It prints a receipt for each commit, one
+a line; rows up to its through_row are durable. Started again with the same --producer and input,
+it skips what is committed. On SIGTERM and SIGINT it commits what it has read and exits with 130.
+After a bad row (unless --on-error says otherwise) or a broken input nothing more is committed, nor
+what came since the last receipt.";
 
 /// Store rows of files, or of stdin (-)
 #[derive(Debug, clap::Args)]
@@ -63,26 +60,6 @@ pub(crate) struct Ingest {
     stream: StreamFlags,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Streams")]
-struct StreamFlags {
-    /// Commit after so many rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_rows: Option<u64>,
-    /// Commit rows that have waited so long
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
-    checkpoint_interval: Option<Duration>,
-    /// The number of the input's first row in the producer's life
-    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    first_row: u64,
-    /// How often a checkpoint is tried anew when others are in the way
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    retries: u32,
-    /// Rows a second at most
-    #[arg(long, value_name = "ROWS")]
-    throttle: Option<u64>,
-}
-
 impl Ingest {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         // One segment a symbol may be many files at once; where the limit cannot be
@@ -90,9 +67,8 @@ impl Ingest {
         lake_store::process::raise_file_limit();
         self.batch.set_workers()?;
         let stdin = self.files.len() == 1 && self.files[0].as_os_str() == "-";
-        let is_stream = self.stream.checkpoint_rows.is_some()
-            || self.stream.checkpoint_interval.is_some()
-            || (self.producer.is_some() && self.seq.is_none());
+        let is_stream =
+            self.stream.ask_for_checkpoints() || (self.producer.is_some() && self.seq.is_none());
         if self.batch.is_dry_run() && self.new.is_due(lake, &self.table)? {
             let table = &self.table;
             let why = format!("no table {table} to check the rows against; --dry-run makes none");
@@ -101,7 +77,7 @@ impl Ingest {
         }
         let source = self.input.options();
         let meter = source.meter.clone();
-        let feed: Box<dyn Feed> = match (stdin, &self.sql) {
+        let feed: Box<dyn Feed + Send> = match (stdin, &self.sql) {
             (true, Some(_)) => return Err(Failure::bad_input("--sql reads files, not stdin")),
             (true, None) => {
                 let (name, reader) = ("stdin".into(), Box::new(io::stdin()));
@@ -109,8 +85,19 @@ impl Ingest {
             }
             (false, None) => {
                 let files = files(&self.files)?;
+                if is_stream && files.len() != 1 {
+                    return Err(Failure::bad_input(
+                        "a stream has one input, as its rows are numbered",
+                    ));
+                }
                 self.new.create_from_files(lake, &self.table, &files, &source, console)?;
                 Box::new(FileFeed::new(files, source))
+            }
+            (false, Some(_)) if is_stream => {
+                return Err(Failure::bad_input(
+                    "the rows of a SELECT have no numbers to go on after",
+                )
+                .hint("leave out --sql, or give --seq with --producer and no checkpoints"));
             }
             (false, Some(sql)) => {
                 let (files, sql) = (files(&self.files)?, sql.clone());
@@ -129,10 +116,8 @@ impl Ingest {
                 return Err(Failure::bad_input("a stream numbers its checkpoints itself")
                     .hint("leave out --seq, or the checkpoints"));
             }
-            if self.files.len() != 1 {
-                return Err(Failure::bad_input("a stream has one input, as its rows are numbered"));
-            }
-            return self.stream(lake, &*feed, console);
+            let batch = (self.table.as_str(), self.batch.options(lake, &self.table)?);
+            return self.stream.run(lake, batch, self.producer.as_deref(), feed, console);
         }
         self.commit(lake, &*feed, meter, console)
     }
@@ -165,48 +150,5 @@ impl Ingest {
         let done = Done { version, receipts: &[receipt], duplicate };
         report.end(&done, &options, console);
         Ok(Outcome::Done)
-    }
-
-    fn stream(
-        &self,
-        lake: &Path,
-        feed: &dyn Feed,
-        console: &mut Console,
-    ) -> Result<Outcome, Failure> {
-        static STOP: AtomicBool = AtomicBool::new(false);
-        Signals::hold().watch(|| STOP.store(true, Ordering::Relaxed));
-        let mut writer = Writer::open(lake).map_err(of_ingest)?;
-        let stream = Stream {
-            writer: &mut writer,
-            table: &self.table,
-            options: self.batch.options(lake, &self.table)?,
-            stream: StreamOptions {
-                checkpoint_rows: self.stream.checkpoint_rows,
-                checkpoint_interval: self.stream.checkpoint_interval,
-                producer: self.producer.as_deref().map(Into::into),
-                first_row: self.stream.first_row,
-                retries: self.stream.retries,
-                throttle: self.stream.throttle,
-            },
-            stop: &STOP,
-        };
-        let mut failed = None;
-        let end = stream.run(feed, &mut |done| {
-            console.out.committed();
-            let record = receipt::of_ingest(done.version, &done.receipt, done.duplicate);
-            console.record_line(&record).map_err(|failure| {
-                failed = Some(failure);
-                lake_ingest::IngestError::Stopped
-            })
-        });
-        if let Some(failure) = failed {
-            return Err(failure);
-        }
-        match end.map_err(of_ingest)? {
-            StreamEnd::Done => Ok(Outcome::Done),
-            StreamEnd::Stopped => {
-                Err(Failure::new(Kind::Interrupted, "stopped; what was read is committed"))
-            }
-        }
     }
 }

@@ -17,6 +17,7 @@ mod report;
 pub(crate) mod restore;
 mod retry;
 pub(crate) mod status;
+mod stream;
 pub(crate) mod tag;
 pub(crate) mod watch;
 

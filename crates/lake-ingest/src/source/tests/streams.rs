@@ -160,3 +160,83 @@ fn chunks_are_bounded_and_places_right() {
     }
     assert_eq!((seen, rejects.0.len()), (199_800, 200));
 }
+
+/// Rejects that wait to be taken along.
+#[derive(Default)]
+struct Kept(Vec<Reject>, usize);
+
+impl Rejects for Kept {
+    fn reject(&mut self, reject: Reject) -> crate::error::Result<()> {
+        self.1 += reject.size();
+        self.0.push(reject);
+        Ok(())
+    }
+
+    fn waiting(&self) -> usize {
+        self.1
+    }
+}
+
+/// Whoever waits for them hears of bad rows though no good one comes.
+#[test]
+fn bad_rows_are_handed_over_when_the_stream_pauses() {
+    for (form, text) in
+        [(Csv, "n\nx\n1,2\n"), (JsonLines, "{\"n\":\"x\"}\n[]\n"), (InputFormat::Json, "[{},[],")]
+    {
+        let (send, receive) = channel();
+        send.send(text.as_bytes().to_vec()).unwrap();
+        let probe = probe("n BIGINT NOT NULL", form);
+        let mut source = probe.open(Slow(receive, Vec::new())).unwrap();
+        let mut rejects = Kept::default();
+        let chunk = source.next(&mut rejects).unwrap().unwrap();
+        let rows: Vec<u64> = rejects.0.iter().map(|r| r.place.row).collect();
+        assert_eq!((chunk.batch.num_rows(), rows), (0, vec![1, 2]), "{form:?}");
+        drop(send);
+    }
+}
+
+/// However many bad rows come one after the other, only so many are held.
+#[test]
+fn bad_rows_without_end_are_handed_over_in_parts() {
+    let text = format!("n\n1\n{}2\n", "x,y\n".repeat(100_000));
+    let mut source = probe("n BIGINT", Csv).open(std::io::Cursor::new(text)).unwrap();
+    let (mut good, mut bad, mut parts) = (0, 0, 0);
+    loop {
+        let mut rejects = Kept::default();
+        let chunk = source.next(&mut rejects).unwrap();
+        assert!(rejects.waiting() <= chunk::CHUNK_REJECTS + (64 << 10));
+        bad += rejects.0.len();
+        parts += 1;
+        let Some(chunk) = chunk else { break };
+        good += chunk.batch.num_rows();
+    }
+    assert_eq!((good, bad), (2, 100_000));
+    assert!(parts > 2, "{parts}");
+}
+
+/// A part of a chunk knows the places of its rows.
+#[test]
+fn parts_of_chunks_keep_their_places() {
+    let mut text = String::from("n\n");
+    (1..=100).for_each(|n| text += if n % 7 == 0 { "x\n" } else { "\n5\n" });
+    let probe = probe("n BIGINT, m BIGINT", Csv);
+    let text = text.replace('5', "5,6").replacen('n', "n,m", 1);
+    let mut source = probe.open(std::io::Cursor::new(text)).unwrap();
+    let chunk = source.next(&mut Collected::default()).unwrap().unwrap();
+    let rows = chunk.batch.num_rows();
+    assert_eq!(rows, 86);
+    for from in 0..rows {
+        for to in from + 1..=rows {
+            let part = chunk.part(from..to);
+            assert_eq!(part.batch.num_rows(), to - from);
+            for i in 0..to - from {
+                assert_eq!(part.places.place(i), chunk.places.place(from + i));
+                assert_eq!(part.places.row(i), chunk.places.row(from + i));
+            }
+        }
+    }
+    for last in 0..=101 {
+        let through = (0..rows).filter(|i| chunk.places.row(*i) <= last).count();
+        assert_eq!(chunk.rows_through(last), through);
+    }
+}
