@@ -168,12 +168,12 @@ fn whether_a_transaction_is_committed_is_told_as_far_as_the_log_reaches() {
     version_of(&lake.commit(done).unwrap());
     assert_eq!(other.is_committed(&done_id).unwrap(), Some(true));
     drop(other);
-    for day in 2..2300 {
+    for day in 2..1100 {
         version_of(&commit_one(&mut lake, "A", day));
     }
     let told = |id| Lake::open(dir.path(), Access::Read).unwrap().is_committed(id).unwrap();
     assert_eq!((told(&done_id), told(&lost_id)), (Some(true), Some(false)));
-    lake.raise_floor(2250).unwrap();
+    lake.raise_floor(1050).unwrap();
     assert!(lake.truncate().unwrap() > done_id.start);
     assert_eq!((told(&done_id), told(&lost_id)), (None, None));
     // Whoever has seen all of it knows.
