@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use lake_core::kind::Kind;
 
 use crate::render::{Cell, Column, Record, Renderer, Rows, escape};
-use crate::{Failure, Format, Global};
+use crate::{Failure, Form, Format, Global};
 
 const BUFFER: usize = 64 * 1024;
 
@@ -16,16 +16,19 @@ pub struct Console {
     err: Box<dyn Write + Send>,
     err_is_terminal: bool,
     format: Format,
+    asked: Option<Form>,
     quiet: bool,
 }
 
 impl Console {
-    pub(crate) fn new(global: &Global) -> Console {
+    /// `asked` says that the form is from the command line itself.
+    pub(crate) fn new(global: &Global, asked: bool) -> Console {
         Console {
             out: Out::new(Box::new(io::stdout()), io::stdout().is_terminal()),
             err: Box::new(io::stderr()),
             err_is_terminal: io::stderr().is_terminal(),
-            format: global.format,
+            format: global.format.plain().unwrap_or_default(),
+            asked: asked.then_some(global.format),
             quiet: global.quiet,
         }
     }
@@ -37,11 +40,17 @@ impl Console {
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
     ) -> Console {
-        Console { out: Out::new(out, false), err, err_is_terminal: false, format, quiet }
+        let out = Out::new(out, false);
+        Console { out, err, err_is_terminal: false, format, asked: None, quiet }
     }
 
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// The form that the command line asks for; neither the default nor the variable.
+    pub fn asked(&self) -> Option<Form> {
+        self.asked
     }
 
     /// Whether a progress bar has somebody to look at it.
@@ -178,7 +187,8 @@ impl Out {
         self.writer.flush().map_err(|e| self.failure(&e))
     }
 
-    fn failure(&self, error: &io::Error) -> Failure {
+    /// What an error of writing here means.
+    pub fn failure(&self, error: &io::Error) -> Failure {
         let kind = match error.kind() {
             ErrorKind::BrokenPipe => Kind::ClosedPipe,
             _ if self.committed => Kind::Unknown,
@@ -186,5 +196,16 @@ impl Out {
             _ => Kind::Denied,
         };
         Failure::new(kind, "cannot write to stdout").because(error)
+    }
+}
+
+/// For writers of other crates; [`Out::failure`] tells what their errors mean.
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }

@@ -15,8 +15,9 @@ pub mod human;
 pub mod parse;
 mod program;
 pub mod render;
+pub mod token;
 
 pub use console::{Console, Out, Printer};
 pub use failure::{Failure, kind_name};
-pub use global::{Format, Global};
+pub use global::{Form, Format, Global};
 pub use program::{Outcome, hush_panics, run_main};

@@ -8,9 +8,12 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, ValueEnum};
 use lake_core::kind::Kind;
 
-use crate::{Console, Failure, Global};
+use crate::{Console, Failure, Form, Global};
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +46,7 @@ where
     P: clap::Parser + AsRef<Global>,
 {
     std::panic::set_hook(Box::new(report_panic));
-    let parsed = match P::try_parse_from(args) {
+    let (parsed, asked) = match parse::<P>(args) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help for a pipe that closed is help nobody wanted.
@@ -51,8 +54,44 @@ where
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut console = Console::new(parsed.as_ref());
+    let mut console = Console::new(parsed.as_ref(), asked);
     ExitCode::from(conclude(&mut console, |console| run(parsed, console)))
+}
+
+/// What the arguments say, and whether `--format` is among them.
+fn parse<P: clap::Parser>(
+    args: impl IntoIterator<Item = OsString>,
+) -> clap::error::Result<(P, bool)> {
+    let mut program = P::command();
+    let matches = program.try_get_matches_from_mut(args)?;
+    check_form(&mut program, &matches)?;
+    let asked = matches.value_source("format") == Some(ValueSource::CommandLine);
+    let parsed = P::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
+    Ok((parsed, asked))
+}
+
+/// A command has the forms of lists, and those that its own `--format` shows.
+fn check_form(program: &mut clap::Command, matches: &ArgMatches) -> clap::error::Result<()> {
+    let form = matches.get_one::<Form>("format").filter(|form| form.plain().is_none());
+    let Some(name) = form.and_then(Form::to_possible_value) else { return Ok(()) };
+    let (mut command, mut inner) = (&*program, Some(matches));
+    while let Some((name, matches)) = inner.and_then(ArgMatches::subcommand) {
+        let Some(sub) = command.find_subcommand(name) else { break };
+        (command, inner) = (sub, Some(matches));
+    }
+    let own = command.get_arguments().filter(|arg| arg.get_id() == "format");
+    let shown: Vec<String> = own
+        .flat_map(|arg| arg.get_possible_values())
+        .filter(|value| !value.is_hide_set())
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    let name = name.get_name();
+    if shown.iter().any(|own| own == name) {
+        return Ok(());
+    }
+    let (command, shown) = (command.get_name(), shown.join(", "));
+    let text = format!("{command} does not print {name}; --format takes here: {shown}\n");
+    Err(program.error(ErrorKind::InvalidValue, text))
 }
 
 /// Runs the command and reports; returns the exit code.
