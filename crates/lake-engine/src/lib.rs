@@ -14,6 +14,7 @@ mod gate;
 mod literal;
 mod masks;
 mod mounted;
+mod parameter;
 mod scan;
 mod session;
 mod split;
@@ -23,7 +24,9 @@ mod views;
 
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
-pub use mounted::{Column, Mounted, Query, Rows};
+pub use literal::literal;
+pub use mounted::{Column, Described, Mounted, Query, Rows};
+pub use parameter::spell_parameters;
 pub use session::{Engine, Interrupt, Options};
 pub use types::{Shape, SqlType};
 pub use value::{Datum, Reader};

@@ -20,6 +20,12 @@ use crate::session::Interrupt;
 use crate::types::{Shape, SqlType};
 use crate::views;
 
+mod describe;
+mod export;
+mod variable;
+
+pub use describe::Described;
+
 /// One version of a lake as SQL tables.
 pub struct Mounted {
     connection: Connection,

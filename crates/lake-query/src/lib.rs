@@ -1,11 +1,16 @@
 //! The program lake-query: parsing, dispatch, printing.
 
+mod ask;
 mod cell;
 mod cli;
 mod commands;
+mod draft;
 mod facts;
 mod failure;
+mod form;
 mod open;
+mod page;
+mod sink;
 mod stop;
 
 use std::ffi::OsString;
