@@ -10,7 +10,7 @@ use crate::log::{Clock, Level, Log};
 use crate::progress::Rhythm;
 use crate::render::{Cell, Column, Record, Renderer, Rows};
 use crate::stderr::Stderr;
-use crate::{Failure, Format, Global, Progress, Tally, env};
+use crate::{Failure, Form, Format, Global, Progress, Tally, env};
 
 const BUFFER: usize = 64 * 1024;
 /// Short work shows nothing; then as often as eyes can follow.
@@ -28,11 +28,13 @@ pub struct Console {
     can_redraw: bool,
     log: Log,
     format: Format,
+    asked: Option<Form>,
     quiet: bool,
 }
 
 impl Console {
-    pub(crate) fn new(global: &Global, clock: Clock) -> Console {
+    /// `asked` says that the form is from the command line itself.
+    pub(crate) fn new(global: &Global, asked: bool, clock: Clock) -> Console {
         let err_is_terminal = io::stderr().is_terminal();
         Console {
             out: Out::new(Box::new(io::stdout()), io::stdout().is_terminal()),
@@ -40,7 +42,8 @@ impl Console {
             err_is_terminal,
             can_redraw: err_is_terminal && env::can_redraw(),
             log: Log { format: global.log_format, clock },
-            format: global.format,
+            format: global.format.plain().unwrap_or_default(),
+            asked: asked.then_some(global.format),
             quiet: global.quiet,
         }
     }
@@ -59,6 +62,7 @@ impl Console {
             can_redraw: false,
             log: Log { format: crate::LogFormat::Text, clock: || 0 },
             format,
+            asked: None,
             quiet,
         }
     }
@@ -77,6 +81,11 @@ impl Console {
 
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// The form that the command line asks for; neither the default nor the variable.
+    pub fn asked(&self) -> Option<Form> {
+        self.asked
     }
 
     /// Whether [`Console::progress`] shows anything: what only it needs can be spared
@@ -236,7 +245,8 @@ impl Out {
         self.writer.flush().map_err(|e| self.failure(&e))
     }
 
-    fn failure(&self, error: &io::Error) -> Failure {
+    /// What an error of writing here means.
+    pub fn failure(&self, error: &io::Error) -> Failure {
         let kind = match error.kind() {
             ErrorKind::BrokenPipe => Kind::ClosedPipe,
             _ if self.committed => Kind::Unknown,
@@ -244,5 +254,16 @@ impl Out {
             _ => Kind::Denied,
         };
         Failure::new(kind, "cannot write to stdout").because(error)
+    }
+}
+
+/// For writers of other crates; [`Out::failure`] tells what their errors mean.
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::ValueEnum;
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 
 use crate::{LogFormat, env};
 
@@ -20,7 +21,7 @@ pub struct Global {
     /// Form of the data on stdout
     #[arg(long, global = true, env = env::LAKE_FORMAT, hide_env_values = true)]
     #[arg(value_enum, default_value_t)]
-    pub format: Format,
+    pub format: Form,
 
     /// No notes and no progress on stderr, only warnings and errors
     #[arg(long, short, global = true, env = env::LAKE_QUIET, hide_env_values = true)]
@@ -33,8 +34,28 @@ pub struct Global {
     pub log_format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// The forms of lists and receipts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
+    #[default]
+    Table,
+    Json,
+    Jsonl,
+    Csv,
+}
+
+impl Format {
+    /// Whether a program rather than a person reads the errors, too.
+    pub fn is_json(self) -> bool {
+        matches!(self, Format::Json | Format::Jsonl)
+    }
+}
+
+/// What `--format` may say: a [`Format`], or a form that only results of SQL have. Those
+/// are hidden from the help of every command that does not take [`Form::parser`] for a
+/// `--format` of its own, and refused by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
     /// Aligned columns for people
     #[default]
     Table,
@@ -44,11 +65,44 @@ pub enum Format {
     Jsonl,
     /// RFC 4180 with a header; NULL is empty, the empty string is ""
     Csv,
+    /// As csv, with tabs
+    #[value(hide = true)]
+    Tsv,
+    /// A table in Markdown, as GitHub reads it
+    #[value(hide = true)]
+    Markdown,
+    /// Arrow IPC: a stream on stdout
+    #[value(hide = true)]
+    Arrow,
+    /// Parquet, packed by zstd
+    #[value(hide = true)]
+    Parquet,
+    /// An Excel workbook
+    #[value(hide = true)]
+    Xlsx,
 }
 
-impl Format {
-    /// Whether a program rather than a person reads the errors, too.
-    pub fn is_json(self) -> bool {
-        matches!(self, Format::Json | Format::Jsonl)
+impl Form {
+    /// The same form of a list, where lists have it.
+    pub fn plain(self) -> Option<Format> {
+        Some(match self {
+            Form::Table => Format::Table,
+            Form::Json => Format::Json,
+            Form::Jsonl => Format::Jsonl,
+            Form::Csv => Format::Csv,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is bytes that no terminal shows.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Form::Arrow | Form::Parquet | Form::Xlsx)
+    }
+
+    /// Takes and shows all forms.
+    pub fn parser() -> impl TypedValueParser<Value = Form> {
+        let values = Form::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        PossibleValuesParser::new(values.map(|value| value.hide(false)))
+            .try_map(|name| Form::from_str(&name, true))
     }
 }

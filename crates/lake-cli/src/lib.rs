@@ -18,10 +18,11 @@ mod program;
 mod progress;
 pub mod render;
 mod stderr;
+pub mod token;
 
 pub use console::{Console, Out, Printer};
 pub use failure::{Failure, kind_name};
-pub use global::{Format, Global};
+pub use global::{Form, Format, Global};
 pub use log::{Clock, LogFormat};
 pub use program::{Outcome, hush_panics, run_main};
 pub use progress::{Progress, Tally};

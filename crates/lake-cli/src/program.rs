@@ -8,10 +8,13 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, ValueEnum};
 use lake_core::kind::Kind;
 
 use crate::log::Log;
-use crate::{Clock, Console, Failure, Format, Global, LogFormat, env};
+use crate::{Clock, Console, Failure, Form, Format, Global, LogFormat, env};
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ where
     let log = Log { format: LogFormat::Text, clock };
     std::panic::set_hook(Box::new(move |info| report_panic(info, log)));
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = match P::try_parse_from(&args) {
+    let (parsed, asked) = match parse::<P>(&args) {
         Ok(parsed) => parsed,
         Err(error) => {
             let format = LogFormat::guess(&args, env::read(env::LAKE_LOG_FORMAT));
@@ -57,7 +60,7 @@ where
     let global: &Global = parsed.as_ref();
     let log = Log { format: global.log_format, clock };
     std::panic::set_hook(Box::new(move |info| report_panic(info, log)));
-    let mut console = Console::new(global, clock);
+    let mut console = Console::new(global, asked, clock);
     ExitCode::from(conclude(&mut console, |console| run(parsed, console)))
 }
 
@@ -79,6 +82,40 @@ fn usage(error: &clap::Error) -> Failure {
         Some((message, advice)) => Failure::bad_input(message).hint(advice.trim_start()),
         None => Failure::bad_input(text),
     }
+}
+
+/// What the arguments say, and whether `--format` is among them.
+fn parse<P: clap::Parser>(args: &[OsString]) -> clap::error::Result<(P, bool)> {
+    let mut program = P::command();
+    let matches = program.try_get_matches_from_mut(args)?;
+    check_form(&mut program, &matches)?;
+    let asked = matches.value_source("format") == Some(ValueSource::CommandLine);
+    let parsed = P::from_arg_matches(&matches).map_err(|error| error.format(&mut program))?;
+    Ok((parsed, asked))
+}
+
+/// A command has the forms of lists, and those that its own `--format` shows.
+fn check_form(program: &mut clap::Command, matches: &ArgMatches) -> clap::error::Result<()> {
+    let form = matches.get_one::<Form>("format").filter(|form| form.plain().is_none());
+    let Some(name) = form.and_then(Form::to_possible_value) else { return Ok(()) };
+    let (mut command, mut inner) = (&*program, Some(matches));
+    while let Some((name, matches)) = inner.and_then(ArgMatches::subcommand) {
+        let Some(sub) = command.find_subcommand(name) else { break };
+        (command, inner) = (sub, Some(matches));
+    }
+    let own = command.get_arguments().filter(|arg| arg.get_id() == "format");
+    let shown: Vec<String> = own
+        .flat_map(|arg| arg.get_possible_values())
+        .filter(|value| !value.is_hide_set())
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    let name = name.get_name();
+    if shown.iter().any(|own| own == name) {
+        return Ok(());
+    }
+    let (command, shown) = (command.get_name(), shown.join(", "));
+    let text = format!("{command} does not print {name}; --format takes here: {shown}\n");
+    Err(program.error(ErrorKind::InvalidValue, text))
 }
 
 /// Runs the command and reports; returns the exit code.

@@ -77,6 +77,10 @@ impl EngineError {
                 message: "the statement has a zero byte in it".into(),
                 hint: None,
             },
+            duckdb::Error::InvalidParameterCount(..) => EngineError::refused(
+                "the statement has a parameter that nothing sets",
+                "give each $NAME a value with --param NAME=VALUE",
+            ),
             other => classify(&other.to_string(), root),
         }
     }

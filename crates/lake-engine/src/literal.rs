@@ -6,7 +6,7 @@ use lake_core::value::{Value, decimal_text};
 use crate::value::time_text;
 
 /// A string constant, whatever is in the text.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -25,6 +25,12 @@ use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
 use crate::views;
 
+mod describe;
+mod export;
+mod variable;
+
+pub use describe::Described;
+
 /// One version of a lake as SQL tables.
 pub struct Mounted {
     connection: Connection,

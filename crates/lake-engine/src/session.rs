@@ -25,6 +25,8 @@ pub struct Options {
 pub struct Engine {
     connection: Connection,
     spills: bool,
+    /// A directory that it may write in.
+    drafts: Option<String>,
 }
 
 /// Stops the query that runs, from any thread.
@@ -46,7 +48,14 @@ impl Engine {
         let failed = |error| EngineError::of(&error, "/");
         let connection = Connection::open_in_memory_with_flags(config(options).map_err(failed)?)
             .map_err(failed)?;
-        Ok(Engine { connection, spills: options.spill.is_some() })
+        Ok(Engine { connection, spills: options.spill.is_some(), drafts: None })
+    }
+
+    /// Lets [`Mounted::write_parquet`] and [`Mounted::write_database`] make files in this
+    /// directory, which nobody else uses. No statement of a user's can.
+    pub fn drafts_in(mut self, dir: &Path) -> Result<Engine> {
+        self.drafts = Some(text(dir)?);
+        Ok(self)
     }
 
     pub fn interrupt(&self) -> Interrupt {
@@ -79,9 +88,12 @@ impl Engine {
         let top = root.trim_end_matches('/');
         let warehouse = literal(&format!("{top}/{}/", layout::WAREHOUSE));
         let archive = literal(&format!("{top}/archive/"));
+        let drafts = self.drafts.as_ref().map_or_else(String::new, |dir| {
+            format!(", {}", literal(&format!("{}/", dir.trim_end_matches('/'))))
+        });
         let spill = if self.spills { "" } else { "SET temp_directory = '';" };
         let sql = format!(
-            "{spill} SET allowed_directories = [{warehouse}, {archive}]; \
+            "{spill} SET allowed_directories = [{warehouse}, {archive}{drafts}]; \
              SET enable_external_access = false; SET lock_configuration = true;"
         );
         self.connection.execute_batch(&sql).map_err(|error| EngineError::of(&error, root))

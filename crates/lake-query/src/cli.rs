@@ -5,8 +5,10 @@ use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
 use crate::commands::describe::Describe;
+use crate::commands::export::Export;
 use crate::commands::files::Files;
 use crate::commands::history::History;
+use crate::commands::page::Page;
 use crate::commands::sql::Sql;
 use crate::commands::symbols::Symbols;
 use crate::commands::tables::Tables;
@@ -18,6 +20,7 @@ Examples:
   lake-query sql \"SELECT symbol, max(date) FROM bars GROUP BY symbol\"
   lake-query sql --at 2026-11-20T15:00 \"FROM bars WHERE symbol = '600519'\" --format csv
   lake-query files bars
+  lake-query export bars --to bars.parquet
 
 Exit codes:
   0 done   2 bad input or not found   3 busy or a version no longer kept   4 damaged data
@@ -36,6 +39,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sql(Sql),
+    Page(Page),
+    Export(Export),
     Tables(Tables),
     Describe(Describe),
     Symbols(Symbols),
@@ -58,6 +63,8 @@ impl Cli {
         let lake = self.global.lake.as_path();
         match self.command {
             Command::Sql(command) => command.run(lake, console),
+            Command::Page(command) => command.run(lake, console),
+            Command::Export(command) => command.run(lake, console),
             Command::Tables(command) => command.run(lake, console),
             Command::Describe(command) => command.run(lake, console),
             Command::Symbols(command) => command.run(lake, console),

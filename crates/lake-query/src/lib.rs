@@ -1,13 +1,18 @@
 //! The program lake-query: parsing, dispatch, printing.
 
+mod ask;
 mod cell;
 mod cli;
 mod commands;
+mod draft;
 mod facts;
 mod failure;
+mod form;
 mod known;
 mod open;
+mod page;
 mod session;
+mod sink;
 mod stop;
 
 use std::ffi::OsString;

@@ -17,6 +17,10 @@ pub(crate) struct AtVersion {
 }
 
 impl AtVersion {
+    pub(crate) fn version(version: u64) -> AtVersion {
+        AtVersion { at: Some(At::Version(version)) }
+    }
+
     /// The lake, and a leased snapshot of it.
     pub(crate) fn open(&self, lake: &Path) -> Result<(Lake, Snapshot), Failure> {
         let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;

@@ -208,6 +208,34 @@ struct Sample {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Go,
+    Ask {
+        #[arg(id = "format", long, value_parser = Form::parser(), default_value = "table")]
+        form: Form,
+    },
+}
+
+#[test]
+fn a_form_is_taken_where_the_help_shows_it() {
+    let parsed =
+        |line: &str| parse::<Sample>(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+    for line in ["sample --format parquet ask", "sample ask --format parquet"] {
+        let (sample, asked) = parsed(line).unwrap();
+        assert!(matches!(sample.command, Command::Ask { form: Form::Parquet }), "{line}");
+        assert_eq!((sample.global.format, asked), (Form::Parquet, true), "{line}");
+    }
+    let (sample, asked) = parsed("sample ask").unwrap();
+    assert_eq!((sample.global.format, asked), (Form::Table, false));
+    for line in ["sample --format parquet go", "sample go --format parquet"] {
+        let error = parsed(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+        let text = error.to_string();
+        assert!(text.contains("go does not print parquet") && text.contains("jsonl"), "{text}");
+    }
+    let help = |line| parsed(line).unwrap_err().to_string();
+    assert!(help("sample ask --help").contains("xlsx"));
+    assert!(!help("sample go --help").contains("xlsx"));
+    assert!(!help("sample --help").contains("xlsx"));
+    assert!(!help("sample go --format nope").contains("xlsx"));
 }
 
 #[test]
@@ -221,12 +249,12 @@ fn global_flags_stand_on_either_side() {
         let parsed = Sample::try_parse_from(line.split(' ')).unwrap();
         assert!(matches!(parsed.command, Command::Go));
         assert_eq!(parsed.global.lake.to_str(), Some("/l"), "{line}");
-        assert_eq!(parsed.global.format, Format::Jsonl, "{line}");
+        assert_eq!(parsed.global.format, Form::Jsonl, "{line}");
         assert!(parsed.global.quiet, "{line}");
     }
     let parsed = Sample::try_parse_from(["sample", "go"]).unwrap();
     assert_eq!(parsed.global.lake.to_str(), Some("./data/lake"));
-    assert_eq!(parsed.global.format, Format::Table);
+    assert_eq!(parsed.global.format, Form::Table);
     assert!(!parsed.global.quiet);
 }
 

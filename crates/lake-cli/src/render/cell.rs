@@ -47,7 +47,7 @@ impl<'a> From<&'a Value> for Cell<'a> {
 
 impl Cell<'_> {
     /// The text for a table or CSV: as in JSON, without the quotes. NULL has none.
-    pub(super) fn plain(&self) -> Cow<'_, str> {
+    pub fn plain(&self) -> Cow<'_, str> {
         match self {
             Cell::Null => Cow::Borrowed(""),
             Cell::Text(text) | Cell::Json(text) => Cow::Borrowed(text),

@@ -3,37 +3,54 @@
 
 use super::cell::Cell;
 
-pub(super) fn push_cell(out: &mut String, cell: &Cell<'_>) {
-    match cell {
-        Cell::Text(text) | Cell::Json(text) => push_text(out, text),
-        other => other.push_plain(out),
+/// What stands between the cells, and whether a line of names comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Csv {
+    /// Never a character that a number or base64 may hold.
+    pub delimiter: char,
+    pub header: bool,
+}
+
+impl Default for Csv {
+    fn default() -> Csv {
+        Csv { delimiter: ',', header: true }
     }
 }
 
-pub(super) fn push_text(out: &mut String, text: &str) {
-    if !text.is_empty() && !text.contains([',', '"', '\n', '\r']) {
-        return out.push_str(text);
-    }
-    out.push('"');
-    for (i, part) in text.split('"').enumerate() {
-        if i > 0 {
-            out.push_str("\"\"");
+impl Csv {
+    pub(super) fn push_cell(self, out: &mut String, cell: &Cell<'_>) {
+        match cell {
+            Cell::Text(text) | Cell::Json(text) => self.push_text(out, text),
+            other => other.push_plain(out),
         }
-        out.push_str(part);
     }
-    out.push('"');
-}
 
-pub(super) fn push_line<'a, T: 'a>(
-    out: &mut String,
-    cells: impl Iterator<Item = &'a T>,
-    push: impl Fn(&mut String, &'a T),
-) {
-    for (i, cell) in cells.enumerate() {
-        if i > 0 {
-            out.push(',');
+    pub(super) fn push_text(self, out: &mut String, text: &str) {
+        if !text.is_empty() && !text.contains([self.delimiter, '"', '\n', '\r']) {
+            return out.push_str(text);
         }
-        push(out, cell);
+        out.push('"');
+        for (i, part) in text.split('"').enumerate() {
+            if i > 0 {
+                out.push_str("\"\"");
+            }
+            out.push_str(part);
+        }
+        out.push('"');
     }
-    out.push('\n');
+
+    pub(super) fn push_line<'a, T: 'a>(
+        self,
+        out: &mut String,
+        cells: impl Iterator<Item = &'a T>,
+        push: impl Fn(Csv, &mut String, &'a T),
+    ) {
+        for (i, cell) in cells.enumerate() {
+            if i > 0 {
+                out.push(self.delimiter);
+            }
+            push(self, out, cell);
+        }
+        out.push('\n');
+    }
 }

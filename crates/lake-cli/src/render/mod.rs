@@ -1,4 +1,4 @@
-//! Rows and records as a table, JSON, JSON lines or CSV: pure text, no I/O.
+//! Rows and records as a table, JSON, JSON lines, CSV or Markdown: pure text, no I/O.
 //!
 //! [`Renderer`] takes rows one by one, so that it serves lists in memory
 //! ([`Rows`]) and streamed results alike. A value reads the same in every form:
@@ -8,6 +8,7 @@ mod cell;
 mod csv;
 pub(crate) mod escape;
 pub mod json;
+mod markdown;
 mod stream;
 mod table;
 
@@ -16,7 +17,8 @@ use serde_json::Value;
 use crate::Format;
 
 pub use cell::Cell;
-pub use stream::Renderer;
+pub use csv::Csv;
+pub use stream::{Renderer, distinct};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

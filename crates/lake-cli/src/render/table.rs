@@ -15,6 +15,8 @@ pub(super) struct Layout {
     numeric: Vec<bool>,
     widths: Vec<usize>,
     waiting: Vec<Vec<String>>,
+    /// Lines above the rule.
+    head: usize,
     streaming: bool,
 }
 
@@ -25,9 +27,18 @@ impl Layout {
             numeric: columns.iter().map(|column| column.numeric).collect(),
             widths: vec![0; columns.len()],
             waiting: Vec::new(),
+            head: 1,
             streaming: false,
         };
         layout.hold(header);
+        layout
+    }
+
+    /// With a second line above the rule: what is said of each column.
+    pub(super) fn with_notes(columns: &[Column], notes: &[String]) -> Layout {
+        let mut layout = Layout::new(columns);
+        layout.hold(notes.iter().map(|note| escaped(note)).collect());
+        layout.head = 2;
         layout
     }
 
@@ -60,7 +71,7 @@ impl Layout {
         self.streaming = true;
         for (i, row) in std::mem::take(&mut self.waiting).iter().enumerate() {
             self.push_row(row, out);
-            if i == 0 {
+            if i + 1 == self.head {
                 let rule: Vec<String> =
                     self.widths.iter().map(|width| "-".repeat(*width)).collect();
                 self.push_row(&rule, out);
@@ -100,7 +111,7 @@ pub(super) fn push_fields(out: &mut String, columns: &[Column], cells: &[Cell<'_
 }
 
 /// NULL is visible, and the ticker NULL is not SQL's: as text it has quotes.
-fn shown(cell: &Cell<'_>) -> String {
+pub(super) fn shown(cell: &Cell<'_>) -> String {
     match cell {
         Cell::Null => "NULL".into(),
         Cell::Text(text) if text == "NULL" => "'NULL'".into(),
@@ -108,7 +119,7 @@ fn shown(cell: &Cell<'_>) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape::push(&mut out, text);
     out

@@ -138,6 +138,57 @@ fn csv_keeps_null_and_empty_apart() {
 }
 
 #[test]
+fn csv_with_another_delimiter() {
+    let mut rows = Rows::new([Column::text("a;b"), Column::text("c,d")]);
+    rows.push([json!("x;y"), json!("x,y")]);
+    rows.push([json!("tab\t"), json!(null)]);
+    let render = |csv: Csv| {
+        let (mut text, mut renderer) = (String::new(), Renderer::csv(&rows.columns, csv));
+        for row in &rows.rows {
+            renderer.row(&row.iter().map(Cell::from).collect::<Vec<_>>(), &mut text);
+        }
+        renderer.finish(&mut text);
+        text
+    };
+    let csv = Csv { delimiter: ';', header: true };
+    assert_eq!(render(csv), "\"a;b\";c,d\n\"x;y\";x,y\ntab\t;\n");
+    let tsv = Csv { delimiter: '\t', header: false };
+    assert_eq!(render(tsv), "x;y\tx,y\n\"tab\t\"\t\n");
+}
+
+#[test]
+fn markdown_shows_text_as_it_is() {
+    let columns = [Column::text("adj_close|x"), Column::number("n")];
+    let mut renderer = Renderer::markdown(&columns);
+    let mut text = String::new();
+    renderer.row(&[Cell::Text("a|b\n<b> _x_ \\ *".into()), Cell::Int(-1)], &mut text);
+    renderer.row(&[Cell::Text("NULL".into()), Cell::Null], &mut text);
+    renderer.finish(&mut text);
+    let lines = [
+        "| adj_close\\|x | n |",
+        "| --- | ---: |",
+        r"| a\|b\\n\<b> \_x\_ \\ \* | -1 |",
+        "| 'NULL' | NULL |",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+    let mut none = String::new();
+    Renderer::markdown(&columns[1..]).finish(&mut none);
+    assert_eq!(none, "| n |\n| ---: |\n");
+}
+
+#[test]
+fn a_note_stands_under_each_name() {
+    let columns = [Column::text("a"), Column::number("n")];
+    let notes = ["VARCHAR".into(), "INTEGER".into()];
+    let mut renderer = Renderer::table_with_notes(&columns, &notes);
+    let mut text = String::new();
+    renderer.row(&[Cell::Text("x".into()), Cell::Int(7)], &mut text);
+    renderer.finish(&mut text);
+    let lines = ["a              n", "VARCHAR  INTEGER", "-------  -------", "x              7"];
+    assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+}
+
+#[test]
 fn a_record_is_one_object() {
     let record = Record::new().with("version", 7).with("table", "bars").with("seq", Value::Null);
     assert_eq!(record.render(Format::Table), "version  7\ntable    bars\nseq      NULL\n");

@@ -1,6 +1,8 @@
 pub(crate) mod describe;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod history;
+pub(crate) mod page;
 pub(crate) mod sql;
 pub(crate) mod symbols;
 pub(crate) mod tables;

@@ -1,24 +1,26 @@
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use lake_cli::render::{Cell, Column, json};
-use lake_cli::{Console, Failure, Format, Outcome, human, parse};
-use lake_engine::{Engine, Options, Query, Reader, Reading, Rows};
-use lake_store::{Root, Stopwatch};
+use lake_cli::render::{Csv, Renderer};
+use lake_cli::{Console, Failure, Form, Outcome, env, human};
+use lake_engine::{Query, Reading};
+use lake_store::Root;
 
-use crate::cell;
+use crate::ask::{Ask, Session};
+use crate::draft::Draft;
 use crate::failure::of_engine;
+use crate::form::{self, FileForm};
 use crate::open::AtVersion;
-use crate::session;
-use crate::stop::CtrlC;
+use crate::sink::pack::Packed;
+use crate::sink::{self, About, Broken, Document, End, Sink, Style};
 
 /// Rows of a table that a terminal shows; a file or a pipe gets all.
 const SHOWN: u64 = 100;
 
 /// Run one SELECT-like statement over one version of the lake
 ///
-/// Tables are views of exact files; nothing else can be read and nothing written.
+/// Tables are views of exact files; nothing else can be read and nothing written but the
+/// file of --output. A result is streamed, however large, in each form.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sql {
     /// The statement; - reads it from stdin
@@ -29,52 +31,118 @@ pub(crate) struct Sql {
     file: Option<PathBuf>,
     #[command(flatten)]
     at: AtVersion,
-    /// Interrupt the query after this time: 30s, 5m
-    #[arg(long, value_name = "D", value_parser = parse::duration)]
-    timeout: Option<Duration>,
-    /// Memory the query may use; by default four fifths of the machine's
-    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
-    max_memory: Option<u64>,
-    /// Threads the query may use; by default one a core
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    #[command(flatten)]
+    ask: Ask,
     /// Say on stderr which files are read, and why no others
     #[arg(long)]
     explain_files: bool,
-    /// Directory in which a query larger than its memory may spill
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    temp_dir: Option<PathBuf>,
-}
-
-/// What the document says beside the rows.
-struct About {
-    version: u64,
-    read: usize,
-    total: usize,
-    watch: Stopwatch,
+    /// Stop after this many rows and say so
+    #[arg(long, value_name = "N")]
+    max_rows: Option<u64>,
+    /// Write the result to a file, which is there whole or not at all; one that is there
+    /// is replaced
+    ///
+    /// Its name says the form where --format does not: .csv .tsv .json .jsonl .md .txt
+    /// .arrow .arrows .parquet .xlsx, texts also packed, as in .csv.gz or .jsonl.zst.
+    #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// Form of the result on stdout, or of the file of --output
+    #[arg(id = "format", long, value_name = "FORMAT", help_heading = "Global options")]
+    #[arg(env = env::LAKE_FORMAT, hide_env_values = true)]
+    #[arg(value_parser = Form::parser(), default_value = "table")]
+    form: Form,
 }
 
 impl Sql {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let watch = Stopwatch::start();
-        let sql = self.text()?;
-        let ctrl_c = CtrlC::hold();
-        let (lake, snapshot) = self.at.open(lake)?;
-        lake_store::process::raise_file_limit();
-        let options =
-            Options { threads: self.threads, memory: self.max_memory, spill: self.temp_dir };
-        let engine = Engine::open(&options).map_err(of_engine)?;
-        let stop = ctrl_c.watch(engine.interrupt(), self.timeout);
-        let mut mounted = session::mount(engine, lake, snapshot)?;
+        let sql = self.ask.spell(&self.text()?);
+        match self.output.clone() {
+            Some(file) => self.save(&sql, &file, lake, console)?,
+            None if self.form == Form::Parquet => self.parquet(&sql, lake, console)?,
+            None => self.print(&sql, lake, console)?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn print(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
+        refuse_terminal(self.form, console)?;
+        let (most, form) = (self.max_rows, FileForm::on_stdout(self.form));
+        let Session { mut mounted, stop, watch } = self.ask.open(lake, &self.at)?.mount(None)?;
         let version = mounted.version();
-        let mut query = mounted.query(&sql).map_err(|e| stop.explain(of_engine(e)))?;
-        let about =
-            About { version, read: query.segments_read, total: query.segments_total, watch };
+        let mut query = mounted.query(sql).map_err(|e| stop.explain(of_engine(e)))?;
         if self.explain_files {
             explain(&query.readings, console);
         }
-        print(&mut query, &about, console).map_err(|failure| stop.explain(failure))?;
-        Ok(Outcome::Done)
+        let about = About::of(&query, version, watch);
+        let glance = form == FileForm::Table && console.out.is_terminal();
+        let ended = if glance {
+            glance_at(&mut query, &about, most, console)
+        } else {
+            write(&mut query, form, about, most, &mut console.out)
+        };
+        let ended = ended
+            .map_err(|broken| stop.explain(broken.into_failure(|e| console.out.failure(e))))?;
+        if !glance {
+            note_cut(&ended, console);
+        }
+        Ok(())
+    }
+
+    fn save(
+        self,
+        sql: &str,
+        file: &Path,
+        lake: &Path,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let asked = console.asked().map(FileForm::in_file);
+        let (form, pack) = form::of_file(file, asked, None, "--format")?;
+        if form == FileForm::Duckdb {
+            let failure = Failure::bad_input("sql does not write databases");
+            return Err(failure.hint("lake-query export does: --sql \"...\" --to FILE"));
+        }
+        let most = self.max_rows;
+        let opened = self.ask.open(lake, &self.at)?;
+        let draft = Draft::of(file, opened.root())?;
+        let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
+        let version = mounted.version();
+        let end = if form == FileForm::Parquet {
+            let written = mounted.write_parquet(sql, &draft.path(), most);
+            let rows = written.map_err(|e| stop.explain(of_engine(e)))?;
+            End { rows, cut: most == Some(rows) }
+        } else {
+            let mut query = mounted.query(sql).map_err(|e| stop.explain(of_engine(e)))?;
+            if self.explain_files {
+                explain(&query.readings, console);
+            }
+            let about = About::of(&query, version, watch);
+            let failed = |broken: Broken| stop.explain(broken.into_failure(|e| draft.failure(e)));
+            let mut out = Packed::new(pack, draft.create()?).map_err(|e| draft.failure(&e))?;
+            let end = write(&mut query, form, about, most, &mut out).map_err(failed)?;
+            out.finish().map_err(|e| draft.failure(&e))?;
+            end
+        };
+        let bytes = draft.publish(true)?;
+        note_cut(&end, console);
+        let (rows, bytes) = (count(end.rows), human::bytes(bytes));
+        console.note(format!("{rows}, {bytes}, to {}", file.display()));
+        Ok(())
+    }
+
+    /// DuckDB writes files; what stdout gets is one of nobody's.
+    fn parquet(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
+        refuse_terminal(self.form, console)?;
+        let most = self.max_rows;
+        let opened = self.ask.open(lake, &self.at)?;
+        let draft = Draft::scratch(&env::scratch_dir())?;
+        let Session { mut mounted, stop, .. } = opened.mount(Some(&draft.dir()))?;
+        let written = mounted.write_parquet(sql, &draft.path(), most);
+        let rows = written.map_err(|e| stop.explain(of_engine(e)))?;
+        let mut file = draft.read()?;
+        let copied = std::io::copy(&mut file, &mut console.out);
+        copied.map_err(|error| console.out.failure(&error))?;
+        note_cut(&End { rows, cut: most == Some(rows) }, console);
+        Ok(())
     }
 
     fn text(&self) -> Result<String, Failure> {
@@ -132,94 +200,92 @@ fn file(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::bad_input(format!("{shown} is not UTF-8")))
 }
 
-fn print(query: &mut Query<'_>, about: &About, console: &mut Console) -> Result<(), Failure> {
-    let rows = query.rows().map_err(of_engine)?;
-    match console.format() {
-        Format::Json => document(rows, about, console),
-        Format::Table if console.out.is_terminal() => glance(rows, about, console),
-        _ => all(rows, console),
+fn refuse_terminal(form: Form, console: &Console) -> Result<(), Failure> {
+    if !(form.is_binary() && console.out.is_terminal()) {
+        return Ok(());
+    }
+    let name = FileForm::in_file(form).name();
+    Err(Failure::bad_input(format!("{name} is bytes that no terminal shows"))
+        .hint("write a file with --output, or send it to a program with |"))
+}
+
+impl About {
+    fn of(query: &Query<'_>, version: u64, watch: lake_store::Stopwatch) -> About {
+        About { version, read: query.segments_read, total: query.segments_total, watch }
     }
 }
 
-/// Calls `print` with the cells of each row.
-fn each(
-    rows: Rows<'_>,
-    mut print: impl FnMut(&[Cell<'_>]) -> Result<(), Failure>,
-) -> Result<u64, Failure> {
+/// The whole result, or its first rows, in one form.
+fn write(
+    query: &mut Query<'_>,
+    form: FileForm,
+    about: About,
+    most: Option<u64>,
+    out: &mut (dyn Write + Send),
+) -> Result<End, Broken> {
+    let rows = query.rows().map_err(Broken::Query)?;
+    let style = Style {
+        csv: Csv::default(),
+        excel_safe: false,
+        title: "result".into(),
+        scratch: env::scratch_dir(),
+    };
+    let sink = match form {
+        FileForm::Json => Box::new(Document::new(&rows.columns, about, out)) as Box<dyn Sink + '_>,
+        form => sink::of(form, &rows, &style, out).map_err(Broken::Write)?,
+    };
+    sink::pour(rows, sink, most, &mut |_| {})
+}
+
+/// The first rows for a person, with the types, and how many there are.
+fn glance_at(
+    query: &mut Query<'_>,
+    about: &About,
+    most: Option<u64>,
+    console: &mut Console,
+) -> Result<End, Broken> {
+    let rows = query.rows().map_err(Broken::Query)?;
+    let (mut text, mut end) = (String::new(), End::default());
     let columns = rows.columns.clone();
-    let mut count = 0;
+    let types: Vec<String> = columns.iter().map(|column| column.ty.name.clone()).collect();
+    let mut renderer = Renderer::table_with_notes(&sink::headers(&columns), &types);
     for batch in rows {
-        let batch = batch.map_err(of_engine)?;
-        let arrays = batch.columns().iter().zip(&columns);
-        let readers: Vec<Reader<'_>> =
-            arrays.map(|(array, column)| Reader::new(array.as_ref(), &column.ty.shape)).collect();
-        for row in 0..batch.num_rows() {
-            let cells: Vec<Cell<'_>> = readers.iter().map(|r| cell::of(r.get(row))).collect();
-            print(&cells)?;
+        let batch = batch.map_err(Broken::Query)?;
+        let wanted = SHOWN.min(most.unwrap_or(SHOWN)).saturating_sub(end.rows);
+        let shown = batch.slice(0, batch.num_rows().min(wanted as usize));
+        sink::each_row(&shown, &columns, |cells| {
+            renderer.row(cells, &mut text);
+            Ok(())
+        })?;
+        end.rows += batch.num_rows() as u64;
+        if let Some(most) = most.filter(|most| end.rows > *most) {
+            end = End { rows: most, cut: true };
+            break;
         }
-        count += batch.num_rows() as u64;
     }
-    Ok(count)
-}
-
-fn headers(rows: &Rows<'_>) -> Vec<Column> {
-    let header =
-        |c: &lake_engine::Column| Column { name: c.name.clone(), numeric: c.ty.is_number() };
-    rows.columns.iter().map(header).collect()
-}
-
-fn all(rows: Rows<'_>, console: &mut Console) -> Result<(), Failure> {
-    let mut printer = console.printer(&headers(&rows));
-    each(rows, |cells| printer.row(cells))?;
-    printer.finish()
-}
-
-/// The first rows, and how many there are.
-fn glance(rows: Rows<'_>, about: &About, console: &mut Console) -> Result<(), Failure> {
-    let mut printer = console.printer(&headers(&rows));
-    let mut seen = 0;
-    let count = each(rows, |cells| {
-        seen += 1;
-        if seen <= SHOWN { printer.row(cells) } else { Ok(()) }
-    })?;
-    printer.finish()?;
-    console.out.flush()?;
+    renderer.finish(&mut text);
+    let printed =
+        console.out.write_all(text.as_bytes()).and_then(|()| Write::flush(&mut console.out));
+    printed.map_err(Broken::Write)?;
     let time = human::duration(about.watch.elapsed());
-    let what = if count == 1 { "row" } else { "rows" };
-    match count > SHOWN {
+    let more = if end.cut { " and more (--max-rows)" } else { "" };
+    match end.rows > SHOWN {
         true => console.note(format!(
-            "the first {SHOWN} of {} rows, {time}; a file or a pipe gets all",
-            human::count(count)
+            "the first {SHOWN} of {}{more}, {time}; a file or a pipe gets all",
+            count(end.rows)
         )),
-        false => console.note(format!("{count} {what}, {time}")),
+        false => console.note(format!("{}{more}, {time}", count(end.rows))),
     }
-    Ok(())
+    Ok(end)
 }
 
-/// One JSON document, the same as over HTTP; the rows go out as they come.
-fn document(rows: Rows<'_>, about: &About, console: &mut Console) -> Result<(), Failure> {
-    let mut text = format!("{{\"version\":{},\"columns\":[", about.version);
-    for (i, column) in rows.columns.iter().enumerate() {
-        text.push_str(if i > 0 { ",{\"name\":" } else { "{\"name\":" });
-        json::push_text(&mut text, &column.name);
-        text.push_str(",\"type\":");
-        json::push_text(&mut text, &column.ty.name);
-        text.push('}');
+fn count(rows: u64) -> String {
+    format!("{} {}", human::count(rows), if rows == 1 { "row" } else { "rows" })
+}
+
+fn note_cut(end: &End, console: &mut Console) {
+    if end.cut {
+        console
+            .note(format!("cut after {}, as --max-rows says; there may be more", count(end.rows)));
     }
-    text.push_str("],\"rows\":[");
-    let mut first = true;
-    let count = each(rows, |cells| {
-        text.push_str(if first { "\n" } else { ",\n" });
-        first = false;
-        json::push_array(&mut text, cells);
-        console.out.text(&text)?;
-        text.clear();
-        Ok(())
-    })?;
-    let elapsed_ms = about.watch.elapsed().as_micros() as f64 / 1e3;
-    text.push_str(&format!(
-        "],\"row_count\":{count},\"elapsed_ms\":{elapsed_ms},\"segments_read\":{},\"segments_total\":{}}}\n",
-        about.read, about.total
-    ));
-    console.out.text(&text)
 }
