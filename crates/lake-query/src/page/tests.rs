@@ -119,14 +119,14 @@ fn pages_put_together_are_the_whole() {
     for (i, _) in TYPES.iter().enumerate() {
         for order in ["a", "a desc", "a desc, b", "b, a desc"] {
             let other = random.below(TYPES.len());
-            let sql = table(&mut random, [i, other], 23);
+            let sql = table(&mut random, [i, other], 12);
             let source = Source::Sql(&sql);
             let plan = Plan::new(&mut mounted, &source, &order.parse().unwrap()).unwrap();
             let expected = whole(&mut mounted, &plan);
-            assert_eq!(expected.len(), 23);
-            for limit in [1, 2, 7, 23] {
+            assert_eq!(expected.len(), 12);
+            for limit in [1, 5, 12] {
                 let all = pages(&mut mounted, &plan, limit);
-                assert_eq!(all.len() as u64, 23_u64.div_ceil(limit));
+                assert_eq!(all.len() as u64, 12_u64.div_ceil(limit));
                 let mut all = all.concat();
                 let mut same = expected.clone();
                 // Both zeros are one value, in any order.
