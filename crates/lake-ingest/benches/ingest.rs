@@ -1,7 +1,7 @@
 //! What storing rows costs: a bulk load from Parquet, market days and upserts by a
 //! writer that lives on, in both layouts.
 //!
-//! `cargo bench --profile release -p lake-ingest --bench ingest -- [SYMBOLS] [DAYS]`
+//! `just bench --bench ingest -- [SYMBOLS] [DAYS]`
 
 // A measurement: it stops at the first thing that is wrong, and prints.
 #![allow(
@@ -77,7 +77,7 @@ fn open(path: &Path) -> Writer {
     let own = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
     let key = own(&["symbol", "date"]);
     let def = TableDef::new("bars", &columns, &key[..1], &key, &key[1..]).expect("table");
-    create_table(&mut lake, &def).expect("create");
+    let _ = create_table(&mut lake, &def).expect("create");
     Writer::new(lake)
 }
 
