@@ -332,7 +332,8 @@ fn of_two_streams_of_one_producer_the_second_ends() {
     let path = bench.path().to_owned();
     let tell = &mut |_: &Ingested| {
         let mut writer = Writer::open(&path).unwrap();
-        let options = Options { producer: producer(2), ..Options::default() };
+        let through_row = Some(4);
+        let options = Options { producer: producer(2), through_row, ..Options::default() };
         let batch = bars(&[("a", 9, 0.0)]);
         let _ = writer.ingest_batch("bars", &batch, &options).unwrap();
         go_on.send(()).unwrap();
