@@ -15,6 +15,7 @@
 //! 5. The input is read as the table was when the stream began. Where its schema is
 //!    another by now, rows become what stored rows would.
 
+mod commit;
 mod pace;
 mod pending;
 mod queue;

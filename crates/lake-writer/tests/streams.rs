@@ -119,8 +119,9 @@ fn below(n: u64) -> u64 {
 fn killed_at_random(shell: &Shell, first: u64, rows: u64) -> (Option<u64>, bool) {
     let first_row = first.to_string();
     let checkpoint = (1 + below(40)).to_string();
-    let mut args = vec!["--producer", "p", "--first-row", &first_row];
-    args.extend([&["--checkpoint-rows", &checkpoint][..], &["--batch-commit"]][below(2) as usize]);
+    let mut args = vec!["--producer", "p", "--checkpoint-rows", &checkpoint];
+    args.extend(["--first-row", &first_row]);
+    args.extend(["--batch-commit"].iter().filter(|_| below(2) == 0));
     let Streaming { mut child, input, mut out } = shell.stream(&args);
     let text = format!("{HEADER}{}", ticks(first..=rows));
     let sender = std::thread::spawn(move || {
