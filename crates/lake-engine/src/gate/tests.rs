@@ -28,8 +28,7 @@ fn questions_pass() {
         "-- why\nexplain from bars;",
         "pragma version",
         "PRAGMA table_info('bars')",
-        "pivot bars on y using sum(a)",
-        "from (pivot bars on y using sum(a)) select *",
+        "pivot bars on y in (1, 2) using sum(a)",
         "select * from nope",
         "select 'insert', '\"type\":\"INSERT_QUERY_NODE\"'",
     ] {
@@ -76,6 +75,8 @@ fn everything_else_is_refused() {
         "/* pivot */ copy bars to 'x.csv'",
         "/* /* */ pivot */ copy bars to 'x.csv'",
         "with x as (pivot bars on y using sum(a)) insert into bars from x",
+        "pivot bars on y using sum(a)",
+        "from (pivot bars on y using sum(a)) select *",
         "prepare p as select 1",
         "execute p",
         "vacuum",
