@@ -25,6 +25,9 @@ pub enum EngineError {
     /// Another version cannot be opened.
     #[error(transparent)]
     Log(lake_log::LogError),
+    /// A table of facts cannot be told.
+    #[error("{message}")]
+    Fact { kind: Kind, message: String, detail: Option<String>, hint: Option<String> },
     #[error("DuckDB failed in a way that it should not: {0}")]
     Internal(String),
 }
@@ -38,13 +41,14 @@ impl EngineError {
             EngineError::Io { full: true, .. } => Kind::DiskFull,
             EngineError::Io { .. } | EngineError::OutOfMemory { .. } => Kind::Denied,
             EngineError::Log(error) => error.kind(),
+            EngineError::Fact { kind, .. } => *kind,
             EngineError::Internal(_) => Kind::Bug,
         }
     }
 
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            EngineError::Sql { hint, .. } => return hint.clone(),
+            EngineError::Sql { hint, .. } | EngineError::Fact { hint, .. } => return hint.clone(),
             EngineError::Log(error) => return error.hint(),
             EngineError::OutOfMemory { .. } => {
                 "allow more with --max-memory, or ask for less at once".into()
@@ -60,6 +64,7 @@ impl EngineError {
             EngineError::OutOfMemory { detail } | EngineError::Damaged { detail, .. } => {
                 Some(detail)
             }
+            EngineError::Fact { detail, .. } => detail.as_deref(),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use lake_core::types::quoted;
 use serde_json::Value as Json;
 
+use crate::error::Result;
 use crate::literal::literal;
 use crate::sheet::base_tables;
 
@@ -13,7 +14,7 @@ use crate::sheet::base_tables;
 pub(crate) const SCHEMA: &str = "lake";
 
 /// Tells the table of that name; None: there is none.
-pub type Facts = Box<dyn FnMut(&str) -> Option<Fact>>;
+pub type Facts = Box<dyn FnMut(&str) -> Result<Option<Fact>>>;
 
 /// A small table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -177,8 +177,9 @@ impl Mounted {
     /// What the query wants, by stub.
     fn wants(&self, sql: &str) -> BTreeMap<u32, Vec<Want>> {
         let mut by_stub: BTreeMap<u32, Vec<Want>> = BTreeMap::new();
-        // With its schema a name means the view itself and no stub.
-        let qualified = sheet::words(sql).any(|w| w.eq_ignore_ascii_case("main"));
+        // With its schema or catalog a name means the view itself and no stub.
+        let qualifies = |w: &str| ["main", "memory"].iter().any(|q| w.eq_ignore_ascii_case(q));
+        let qualified = sheet::words(sql).any(qualifies);
         if self.prunes && !qualified {
             for want in plan::wants(&self.planner, sql).into_iter().flatten() {
                 by_stub.entry(want.stub).or_default().push(want);
@@ -189,13 +190,27 @@ impl Mounted {
 
     /// Mounts the tables that the tree names with a version.
     fn mount_past(&mut self, tree: &Json) -> Result<()> {
-        for name in sheet::past_names(tree) {
-            if self.sheets.iter().any(|sheet| sheet.name.eq_ignore_ascii_case(&name)) {
+        let names = sheet::past_names(tree);
+        for name in &names {
+            // SQL takes names that differ by case for one; tags are two.
+            let is_same = |other: &str| other.eq_ignore_ascii_case(name);
+            let is_other = |other: &str| is_same(other) && !sheet::is_one_version(other, name);
+            if let Some(other) = names.iter().find(|other| is_other(other)) {
+                return Err(sheet::confused(name, other));
+            }
+            let known = self.sheets.iter().position(|sheet| is_same(&sheet.name));
+            if known.is_some_and(|at| !is_other(&self.sheets[at].name)) {
                 continue;
             }
             let Some(past) = &mut self.past else { continue };
-            let sheet = Sheet::of_past(&name, past)?;
-            self.add_sheet(sheet)?;
+            let sheet = Sheet::of_past(name, past)?;
+            match known {
+                Some(at) => {
+                    self.put(&sheet, at)?;
+                    self.sheets[at] = sheet;
+                }
+                None => self.add_sheet(sheet)?,
+            }
         }
         Ok(())
     }
@@ -212,7 +227,8 @@ impl Mounted {
             if self.told.contains(&name) {
                 continue;
             }
-            if let Some(fact) = self.facts.as_mut().and_then(|facts| facts(&name)) {
+            let Some(facts) = &mut self.facts else { continue };
+            if let Some(fact) = facts(&name)? {
                 self.run(&fact.create(&name))?;
                 self.told.insert(name);
             }

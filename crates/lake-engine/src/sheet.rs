@@ -73,7 +73,23 @@ impl Sheet {
                 || w.eq_ignore_ascii_case("query")
                 || w.eq_ignore_ascii_case("query_table")
         });
-        named && version.is_none_or(|v| sql.contains('@') && sql.contains(v))
+        let has = |version: &str| {
+            sql.contains('@') && sql.to_ascii_lowercase().contains(&version.to_ascii_lowercase())
+        };
+        named && version.is_none_or(has)
+    }
+}
+
+/// Whether two names that are one to SQL mean one version.
+pub(crate) fn is_one_version(a: &str, b: &str) -> bool {
+    let version = |name: &str| name.split_once('@').map(|(_, version)| version.to_owned());
+    version(a) == version(b)
+}
+
+pub(crate) fn confused(a: &str, b: &str) -> EngineError {
+    EngineError::Sql {
+        message: format!("{a:?} and {b:?} are one name to SQL"),
+        hint: Some("ask for one of them by its version: lake-query history".into()),
     }
 }
 

@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lake_cli::Failure;
 use lake_cli::render::Rows;
 use lake_core::state::State;
-use lake_engine::Fact;
+use lake_engine::{EngineError, Fact};
 use lake_log::Lake;
 use serde_json::{Map, Value};
 
 use crate::commands::{describe, files, history, tables, watermark};
 
 /// The table of that name at a version; None: there is none.
-pub(crate) fn fact(name: &str, lake: &Arc<Mutex<Lake>>, state: &State) -> Option<Fact> {
+pub(crate) fn fact(
+    name: &str,
+    lake: &Arc<Mutex<Lake>>,
+    state: &State,
+) -> Result<Option<Fact>, EngineError> {
     let mut lake = lake.lock().unwrap_or_else(PoisonError::into_inner);
     let rows: Result<Rows, Failure> = match name {
         "tables" => Ok(tables::rows(state)),
@@ -20,9 +24,15 @@ pub(crate) fn fact(name: &str, lake: &Arc<Mutex<Lake>>, state: &State) -> Option
         "files" => Ok(files::rows(state.tables())),
         "history" => history::rows(&mut lake, state),
         "metadata" => watermark::rows(&mut lake, state.version, state.tables()),
-        _ => return None,
+        _ => return Ok(None),
     };
-    rows.ok().map(of)
+    let rows = rows.map_err(|Failure { kind, message, causes, hint, .. }| EngineError::Fact {
+        kind,
+        message: format!("cannot tell lake.{name}: {message}"),
+        detail: (!causes.is_empty()).then(|| causes.join(": ")),
+        hint,
+    })?;
+    Ok(Some(of(rows)))
 }
 
 fn of(rows: Rows) -> Fact {

@@ -319,7 +319,12 @@ fn only_files_that_may_hold_wanted_rows_are_read() {
     let latest = "FROM bars QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY d DESC) = 1";
     assert_eq!(read(&mut mounted, latest), 6);
     // A view's own name is no stub.
-    assert_eq!(read(&mut mounted, "FROM main.bars WHERE symbol = 'X'"), 11);
+    for qualified in ["main.bars", "memory.bars", "memory.main.bars", "MEMORY.\"bars\""] {
+        let one = format!("FROM {qualified} WHERE symbol = 'X'");
+        assert_eq!(read(&mut mounted, &one), 11, "{qualified}");
+        let both = format!("FROM bars WHERE symbol = 'X' UNION ALL FROM {qualified}");
+        assert_eq!(read(&mut mounted, &both), 11, "{qualified}");
+    }
 }
 
 #[test]
@@ -373,18 +378,44 @@ fn an_older_version_is_another_table() {
 }
 
 #[test]
+fn versions_whose_names_differ_by_case_are_not_mixed_up() {
+    let mut lake = bars("lake");
+    put(&mut lake, "A", 1..=1, 1.0);
+    let mut mounted = lake.mount();
+    let of = |lake: &Lake, name: &str| {
+        let mut sheet =
+            crate::sheet::Sheet::all(&std::sync::Arc::new(lake.state.clone())).remove(0);
+        sheet.name = name.into();
+        sheet
+    };
+    mounted.add_sheet(of(&lake, "bars@eod")).unwrap();
+    let count = |mounted: &mut crate::Mounted, name: &str| {
+        rows(mounted, &format!("SELECT count(*) FROM \"{name}\"")).map(|rows| rows[0][0].clone())
+    };
+    for same in ["bars@eod", "BARS@eod"] {
+        assert_eq!(count(&mut mounted, same).unwrap(), "1", "{same}");
+    }
+    let both = r#"SELECT count(*) FROM "bars@eod", "bars@EOD""#;
+    let error = rows(&mut mounted, both).unwrap_err();
+    assert!(error.to_string().contains("one name"), "{error}");
+}
+
+#[test]
 fn facts_are_tables() {
     let mut lake = bars("lake");
     put(&mut lake, "A", 1..=1, 1.0);
     let mut mounted = lake.mount().with_facts(Box::new(|name| {
-        (name == "files").then(|| crate::Fact {
+        let files = || crate::Fact {
             columns: vec![("path".into(), "VARCHAR"), ("rows".into(), "UBIGINT")],
             rows: r#"[{"path":"it's","rows":7},{"path":null,"rows":8}]"#.into(),
-        })
+        };
+        let damaged = || crate::EngineError::Damaged { path: "log".into(), detail: "rot".into() };
+        if name == "history" { Err(damaged()) } else { Ok((name == "files").then(files)) }
     }));
     let sql = "FROM lake.files ORDER BY rows";
     assert_eq!(rows(&mut mounted, sql).unwrap(), [["it's", "7"], ["NULL", "8"]]);
     let joined = "SELECT count(*) FROM bars, LAKE.Files f WHERE f.rows > bars.d";
     assert_eq!(rows(&mut mounted, joined).unwrap(), [["2"]]);
     assert_eq!(rows(&mut mounted, "FROM lake.nothing").unwrap_err().kind(), Kind::BadInput);
+    assert_eq!(rows(&mut mounted, "FROM lake.history").unwrap_err().kind(), Kind::Damaged);
 }
