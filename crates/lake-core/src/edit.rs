@@ -95,7 +95,8 @@ pub enum Expect {
     /// The table's newest schema is still this one.
     Schema { table: TableId, version: u32 },
     /// Nothing was added to this partition after `since` whose keys overlap, and no
-    /// row was taken away.
+    /// row was taken away. What compaction wrote has the rank of the rows in it, and is
+    /// no addition.
     Untouched { table: TableId, part: Part, since: Version, range: Option<Range> },
     /// No row was taken away from this partition after `since`.
     Uncut { table: TableId, part: Part, since: Version },

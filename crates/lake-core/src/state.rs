@@ -202,7 +202,7 @@ impl State {
             }
             Expect::Untouched { table, part, since, range } => {
                 let table = self.known(*table)?;
-                let added = |s: &Segment| s.added > *since && s.may_hold(range.as_ref());
+                let added = |s: &Segment| s.rank.version > *since && s.may_hold(range.as_ref());
                 if table.cut(part) > *since || table.part(part).iter().any(added) {
                     let table = table.def.name.clone();
                     return Err(Conflict::Touched { table, part: part.clone() });
@@ -210,8 +210,9 @@ impl State {
             }
             Expect::Still { table, since } => {
                 let table = self.known(*table)?;
-                let changed =
-                    |p: &PartState| p.cut > *since || p.segments.iter().any(|s| s.added > *since);
+                let changed = |p: &PartState| {
+                    p.cut > *since || p.segments.iter().any(|s| s.rank.version > *since)
+                };
                 if let Some((part, _)) = table.parts.iter().find(|(_, p)| changed(p)) {
                     let (table, part) = (table.def.name.clone(), part.clone());
                     return Err(Conflict::Touched { table, part });

@@ -9,7 +9,7 @@ use lake_core::edit::{Action, Cause, Expect, Receipt};
 use lake_core::id::{SegmentId, Version};
 use lake_core::mask::{Owners, Stretch};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Rank, Segment};
+use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
 use lake_core::value::Range;
@@ -23,10 +23,10 @@ use crate::error::{IngestError, Result};
 use crate::ingest::{Feed, Writer, can_be_redone};
 use crate::kit::Kit;
 use crate::options::OnError;
-use crate::packs::write_packs;
 use crate::rejects::Gate;
 use crate::split::column;
-use crate::stage::{Blank, Files};
+use lake_segment::write_packs;
+use lake_segment::{Blank, Files};
 
 const TRIES: u32 = 8;
 
@@ -141,7 +141,7 @@ impl Writer {
         let draft = self.lake().begin()?;
         let mut txn = draft.transaction(Cause::Delete);
         let root = self.lake().root().clone();
-        let mut files = Files::new(&root, &draft, &txn);
+        let mut files = Files::new(&root, &draft.staging, &txn, SegmentKind::Increment);
         let mut done = zero();
         let mut deleted = 0;
         let mut removed: BTreeMap<Part, Vec<SegmentId>> = BTreeMap::new();

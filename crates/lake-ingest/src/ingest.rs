@@ -11,6 +11,7 @@ use lake_core::edit::{Cause, Receipt, Transaction};
 use lake_core::id::{TableId, Version};
 use lake_core::kind::Kind;
 use lake_core::schema::TableDef;
+use lake_core::segment::SegmentKind;
 use lake_core::state::Conflict;
 use lake_log::{Access, At, Draft, Lake, Outcome, Snapshot};
 use lake_store::Stopwatch;
@@ -24,7 +25,7 @@ use crate::options::Options;
 use crate::quarantine;
 use crate::rejects::Gate;
 use crate::source::{Source, of_batch};
-use crate::stage::Files;
+use lake_segment::Files;
 
 /// How often a commit is tried anew after somebody changed what it was based on.
 const TRIES: u32 = 8;
@@ -157,7 +158,7 @@ impl Writer {
     ) -> Result<std::result::Result<IngestedMany, Conflict>> {
         let mut txn = draft.transaction(Cause::Ingest);
         txn.producer.clone_from(&options.producer);
-        let mut files = Files::new(self.lake.root(), draft, &txn);
+        let mut files = Files::new(self.lake.root(), &draft.staging, &txn, SegmentKind::Increment);
         let (mut made, mut worthy) = (Vec::new(), true);
         let lease = self.lease(draft, jobs, options)?;
         for job in jobs {

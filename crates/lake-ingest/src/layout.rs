@@ -11,8 +11,8 @@ use lake_segment::value_at;
 
 use crate::error::Result;
 use crate::options::Layout;
-use crate::packs::PACK_ROWS;
 use crate::split::{Group, column};
+use lake_segment::PACK_ROWS;
 
 /// From so many symbols on, a file each costs everybody more than a shared one.
 const MANY_SYMBOLS: usize = 64;

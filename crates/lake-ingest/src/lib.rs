@@ -2,8 +2,8 @@
 //!
 //! `source` reads rows and checks them against the table; `block` holds as many as
 //! memory allows, with the places they came from; `split` parts them by symbol, sorts
-//! them and decides equal keys; `layout` says which files they make and `stage` writes
-//! these; `make` is the way of one table's rows through all that, `ingest` that of a
+//! them and decides equal keys; `layout` says which files they
+//! make; `make` is the way of one table's rows through all that, `ingest` that of a
 //! transaction to its commit. `stored`, `fill` and `overlap` read what is there already.
 //! `alter`, `delete`, `restore` and `tag` are the other changes an owner makes; `watch`
 //! ingests what arrives in a directory, `retry` what `quarantine` keeps.
@@ -23,7 +23,6 @@ mod make;
 mod meter;
 mod options;
 mod overlap;
-mod packs;
 pub mod quarantine;
 mod rejects;
 mod restore;
@@ -32,7 +31,6 @@ mod rules;
 mod source;
 mod split;
 mod sqlfeed;
-mod stage;
 mod stored;
 mod stream;
 mod tag;

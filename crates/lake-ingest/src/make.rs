@@ -24,8 +24,8 @@ use crate::overlap::settle;
 use crate::rejects::Gate;
 use crate::source::{Chunk, Source};
 use crate::split::{Equal, Group, Keys, groups};
-use crate::stage::{Blank, Files};
 use crate::stored::Stored;
+use lake_segment::{Blank, Files};
 
 /// From so many rows on, all processors work.
 const MANY_ROWS: usize = 64 * 1024;

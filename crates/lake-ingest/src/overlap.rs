@@ -7,8 +7,8 @@ use lake_segment::{Merge, MergeInput, MergeOptions};
 use crate::clusters::clusters_of;
 use crate::error::Result;
 use crate::make::Maker;
-use crate::packs::write_packs;
-use crate::stage::Blank;
+use lake_segment::Blank;
+use lake_segment::write_packs;
 
 pub(crate) type Staged = (Part, Segment);
 
@@ -38,7 +38,7 @@ pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -
         let mut merge =
             Merge::open(maker.root, &maker.table.def, &inputs, &MergeOptions::default())?;
         let (table, format) = (maker.table, &maker.kit.format);
-        let mut batches = merge.by_ref().map(|b| Ok(b?));
+        let mut batches = merge.by_ref();
         let packed = cluster.iter().any(|(part, _)| **part == Part::Packed);
         // A symbol's own file that shares keys with a pack goes into it.
         let part = if packed { &Part::Packed } else { cluster[0].0 };

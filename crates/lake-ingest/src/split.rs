@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::{RowConverter, Rows as SortRows, SortField};
-use lake_core::schema::{FieldId, TableDef};
+use lake_core::schema::TableDef;
 use lake_core::symbol::Symbol;
 
 use crate::block::Block;
@@ -29,14 +29,7 @@ pub(crate) enum Equal {
     Refuse,
 }
 
-pub(crate) fn column<'a>(
-    def: &TableDef,
-    batch: &'a RecordBatch,
-    id: FieldId,
-) -> Option<&'a ArrayRef> {
-    let at = def.schema().fields.iter().position(|f| f.id == id)?;
-    batch.columns().get(at)
-}
+pub(crate) use lake_segment::column;
 
 /// The partitions of a batch, each with the numbers of its rows.
 pub(crate) fn groups(def: &TableDef, block: &Block) -> Result<Vec<Group>> {

@@ -3,15 +3,18 @@
 //! [`Format`] is what all segments of one table and schema version share; it is
 //! made once and then turns sorted batches into files, whole ([`Format::encode`])
 //! or streamed ([`SegmentWriter`]). [`SegmentReader`] reads them back, and [`Merge`]
-//! many of them as the one sorted table that they are. The file is described in
-//! FORMAT.md of lake-core.
+//! many of them as the one sorted table that they are. [`Files`] are the ones that a
+//! transaction writes: staged first, and brought into place before its commit. The file
+//! is described in FORMAT.md of lake-core.
 
 mod error;
 mod format;
 mod merge;
 mod metadata;
 mod nan;
+mod packs;
 mod reader;
+mod staged;
 mod stats;
 mod types;
 mod writer;
@@ -20,7 +23,9 @@ pub use error::{Result, SegmentError};
 pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade};
 pub use metadata::Provenance;
+pub use packs::{PACK_ROWS, column, write_packs};
 pub use reader::{SegmentReader, Verify};
+pub use staged::{Blank, Files};
 pub use stats::value_at;
 pub use types::{arrow_schema, data_type};
 pub use writer::{Encoded, SegmentWriter, Written};

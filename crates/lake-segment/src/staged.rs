@@ -11,11 +11,12 @@ use lake_core::id::SegmentId;
 use lake_core::layout;
 use lake_core::segment::{Part, Rank, Segment, SegmentKind};
 use lake_core::state::Table;
-use lake_log::Draft;
-use lake_segment::{Format, Profile, Provenance, Written};
-use lake_store::{Dir, Root};
+use lake_store::{Dir, NewFile, Root};
 
-use crate::error::Result;
+use crate::error::{Result, SegmentError};
+use crate::format::{Format, Profile};
+use crate::metadata::Provenance;
+use crate::writer::Written;
 
 /// From so many files on, one flush of the file system is cheaper than theirs.
 const WIDE: usize = 32;
@@ -24,9 +25,10 @@ const STREAM_ROWS: usize = 64 * 1024;
 
 /// One transaction's files, staged or in place. Unless they are kept they are
 /// removed when this is dropped: nothing was committed that names them.
-pub(crate) struct Files {
+pub struct Files {
     root: Root,
     staging: Dir,
+    kind: SegmentKind,
     provenance: Provenance,
     /// They are synced by one flush at the end.
     wide: AtomicBool,
@@ -36,18 +38,27 @@ pub(crate) struct Files {
 }
 
 /// What a segment is made of besides its rows.
-pub(crate) struct Blank<'a> {
-    pub(crate) table: &'a Table,
-    pub(crate) format: &'a Format,
-    pub(crate) part: &'a Part,
-    pub(crate) rows: usize,
+pub struct Blank<'a> {
+    pub table: &'a Table,
+    pub format: &'a Format,
+    pub part: &'a Part,
+    pub rows: usize,
+}
+
+/// What a file is called and says of itself.
+struct Label<'a> {
+    id: SegmentId,
+    profile: Profile,
+    label: &'a str,
 }
 
 impl Files {
-    pub(crate) fn new(root: &Root, draft: &Draft, txn: &Transaction) -> Files {
+    /// `staging`: the session's own directory.
+    pub fn new(root: &Root, staging: &Dir, txn: &Transaction, kind: SegmentKind) -> Files {
         Files {
             root: root.clone(),
-            staging: draft.staging.clone(),
+            staging: staging.clone(),
+            kind,
             provenance: Provenance::of(txn),
             wide: AtomicBool::new(false),
             next: AtomicU32::new(0),
@@ -57,7 +68,7 @@ impl Files {
     }
 
     /// Says that so many are to be written; whether they are many.
-    pub(crate) fn announce(&self, count: usize) -> bool {
+    pub fn announce(&self, count: usize) -> bool {
         let wide = count > WIDE;
         self.wide.fetch_or(wide, Ordering::Relaxed);
         wide
@@ -69,45 +80,38 @@ impl Files {
 
     /// Writes a segment. Safe to call from many threads. What the log is to know of a
     /// pack's range and symbols the caller adds.
-    pub(crate) fn write(
+    pub fn write<E: From<SegmentError>>(
         &self,
         blank: &Blank<'_>,
-        batches: impl Iterator<Item = Result<RecordBatch>>,
-    ) -> Result<Segment> {
+        batches: impl Iterator<Item = std::result::Result<RecordBatch, E>>,
+    ) -> std::result::Result<Segment, E> {
         let Blank { table, format, part, rows } = *blank;
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let id = SegmentId { txn: self.provenance.txn, n };
         let dir = layout::part_dir(&table.def.name, &table.def.directory_columns(), part);
         let above = layout::table_dir(&table.def.name);
         let label = dir.strip_prefix(&above).map_or("", |rest| rest.trim_start_matches('/'));
-        let profile = Profile::of_increment(rows);
-        let tmp = tmp_name(&id);
-        let mut file;
-        let written: Written = if rows <= STREAM_ROWS {
-            let all = batches.collect::<Result<Vec<_>>>()?;
-            let whole = match all.as_slice() {
-                [only] => only.clone(),
-                all => concat_batches(format.schema(), all)?,
-            };
-            let encoded = format.encode(&whole, profile, label, &self.provenance)?;
-            file = self.staging.create(&tmp)?;
-            file.write_all_at_once(&encoded.bytes)?;
-            encoded.written
+        let profile = match self.kind {
+            SegmentKind::Increment => Profile::of_increment(rows),
+            SegmentKind::Base => Profile::Base,
+        };
+        let label = Label { id, profile, label };
+        let written: Written = if rows <= STREAM_ROWS && self.kind == SegmentKind::Increment {
+            let all = batches.collect::<std::result::Result<Vec<_>, E>>()?;
+            self.write_whole(format, &label, &all)?
         } else {
-            file = self.staging.create(&tmp)?;
-            let mut writer = format.stream(&mut file, profile, label, &self.provenance)?;
+            let mut file = self.staging.create(&self.tmp_name(&id)).map_err(SegmentError::from)?;
+            let mut writer = format.stream(&mut file, profile, label.label, &self.provenance)?;
             for batch in batches {
                 writer.write(&batch?)?;
             }
-            writer.finish()?
+            let written = writer.finish()?;
+            self.close(file)?;
+            written
         };
-        if !self.is_wide() {
-            file.sync()?;
-        }
-        file.close()?;
         Ok(Segment {
             id,
-            kind: SegmentKind::Increment,
+            kind: self.kind,
             schema_version: table.schema().version,
             rows: written.rows,
             bytes: written.bytes,
@@ -120,8 +124,32 @@ impl Files {
         })
     }
 
+    fn write_whole(
+        &self,
+        format: &Format,
+        label: &Label<'_>,
+        all: &[RecordBatch],
+    ) -> Result<Written> {
+        let whole = match all {
+            [only] => only.clone(),
+            all => concat_batches(format.schema(), all).map_err(SegmentError::arrow)?,
+        };
+        let encoded = format.encode(&whole, label.profile, label.label, &self.provenance)?;
+        let mut file = self.staging.create(&self.tmp_name(&label.id))?;
+        file.write_all_at_once(&encoded.bytes)?;
+        self.close(file)?;
+        Ok(encoded.written)
+    }
+
+    fn close(&self, mut file: NewFile) -> Result<()> {
+        if !self.is_wide() {
+            file.sync()?;
+        }
+        Ok(file.close()?)
+    }
+
     /// Gives the staged files their names for good, durably.
-    pub(crate) fn place(&mut self, segments: &[(&Table, &Part, &Segment)]) -> Result<()> {
+    pub fn place(&mut self, segments: &[(&Table, &Part, &Segment)]) -> Result<()> {
         let mut fresh = BTreeSet::new();
         let mut dirs = Vec::with_capacity(segments.len());
         for (table, part, segment) in segments {
@@ -142,7 +170,7 @@ impl Files {
         }
         for ((_, _, segment), (dir, name)) in segments.iter().zip(dirs) {
             self.placed.push((dir.clone(), name.clone()));
-            self.staging.rename(&tmp_name(&segment.id), &dir, &name)?;
+            self.staging.rename(&self.tmp_name(&segment.id), &dir, &name)?;
             if !wide {
                 dir.sync()?;
             }
@@ -153,18 +181,26 @@ impl Files {
         Ok(())
     }
 
+    fn tmp_name(&self, id: &SegmentId) -> String {
+        format!("{}.tmp", layout::segment_name(self.kind, id))
+    }
+
+    pub fn kind(&self) -> SegmentKind {
+        self.kind
+    }
+
     /// The path of a staged segment, relative to the lake.
-    pub(crate) fn staged_path(&self, segment: &Segment) -> String {
-        format!("{}/{}", self.staging.path(), tmp_name(&segment.id))
+    pub fn staged_path(&self, segment: &Segment) -> String {
+        format!("{}/{}", self.staging.path(), self.tmp_name(&segment.id))
     }
 
     /// Removes a staged segment that something else has taken the place of.
-    pub(crate) fn discard(&self, segment: &Segment) {
-        let _ = self.staging.unlink(&tmp_name(&segment.id));
+    pub fn discard(&self, segment: &Segment) {
+        let _ = self.staging.unlink(&self.tmp_name(&segment.id));
     }
 
     /// They are committed, or may be.
-    pub(crate) fn keep(mut self) {
+    pub fn keep(mut self) {
         self.keep = true;
     }
 }
@@ -177,12 +213,9 @@ impl Drop for Files {
                 let _ = dir.unlink(name);
             }
             for n in 0..*self.next.get_mut() {
-                let _ = self.staging.unlink(&tmp_name(&SegmentId { txn: self.provenance.txn, n }));
+                let _ =
+                    self.staging.unlink(&self.tmp_name(&SegmentId { txn: self.provenance.txn, n }));
             }
         }
     }
-}
-
-fn tmp_name(id: &SegmentId) -> String {
-    format!("{}.tmp", layout::segment_name(SegmentKind::Increment, id))
 }

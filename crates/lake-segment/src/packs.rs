@@ -1,31 +1,36 @@
 //! Sorted rows of many symbols as packed segments, each cut where a symbol ends.
 
-use arrow::array::{AsArray, RecordBatch};
-use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Segment, SymbolSpan};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use lake_core::schema::{FieldId, TableDef};
+use lake_core::segment::{Part, Segment, SegmentKind, SymbolSpan};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
 use lake_core::value::{Key, Range};
-use lake_segment::{Format, value_at};
 
-use crate::error::Result;
-use crate::split::column;
-use crate::stage::{Blank, Files};
+use crate::error::SegmentError;
+use crate::format::Format;
+use crate::staged::{Blank, Files};
+use crate::stats::value_at;
 
-/// Rows of a pack, about: a unit of parallel work now, of merging later.
-pub(crate) const PACK_ROWS: usize = 1 << 20;
+/// Rows of a pack, about: a unit of parallel work now, of merging later. It ends where a
+/// symbol does, but for a base of a symbol with several times as many.
+pub const PACK_ROWS: usize = 1 << 20;
 
 /// Writes all batches, which are sorted by symbol.
-pub(crate) fn write_packs(
+pub fn write_packs<E: From<SegmentError>>(
     files: &Files,
     table: &Table,
     format: &Format,
-    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
-) -> Result<Vec<Segment>> {
+    batches: &mut dyn Iterator<Item = Result<RecordBatch, E>>,
+) -> Result<Vec<Segment>, E> {
     let mut done = Vec::new();
     let mut rest: Option<RecordBatch> = None;
     loop {
-        let mut pack = Pack::new(&table.def);
+        let limit = match files.kind() {
+            SegmentKind::Increment => usize::MAX,
+            SegmentKind::Base => 4 * PACK_ROWS,
+        };
+        let mut pack = Pack::new(&table.def, limit);
         let mut own = std::iter::from_fn(|| {
             let next = rest.take().map(Ok).or_else(|| batches.next())?;
             match next {
@@ -51,6 +56,8 @@ pub(crate) fn write_packs(
 struct Pack<'a> {
     def: &'a TableDef,
     rows: usize,
+    /// With so many it ends within a symbol.
+    limit: usize,
     full: bool,
     first: Option<Vec<Symbol>>,
     last: Option<Vec<Symbol>>,
@@ -62,10 +69,11 @@ struct Pack<'a> {
 }
 
 impl<'a> Pack<'a> {
-    fn new(def: &'a TableDef) -> Pack<'a> {
+    fn new(def: &'a TableDef, limit: usize) -> Pack<'a> {
         Pack {
             def,
             rows: 0,
+            limit,
             full: false,
             first: None,
             last: None,
@@ -78,7 +86,8 @@ impl<'a> Pack<'a> {
 
     /// What of a batch belongs to this pack, and the rest.
     fn take(&mut self, batch: RecordBatch) -> (Option<RecordBatch>, Option<RecordBatch>) {
-        if self.full {
+        if self.full || self.rows >= self.limit {
+            self.full = true;
             return (None, Some(batch));
         }
         let mut start = 0;
@@ -126,6 +135,12 @@ impl<'a> Pack<'a> {
         let (first, last) = (self.first.take()?, self.last.take()?);
         Some(Box::new(SymbolSpan { first, last, count: self.count }))
     }
+}
+
+/// The column of a batch with the table's newest schema.
+pub fn column<'a>(def: &TableDef, batch: &'a RecordBatch, id: FieldId) -> Option<&'a ArrayRef> {
+    let at = def.schema().fields.iter().position(|f| f.id == id)?;
+    batch.columns().get(at)
 }
 
 fn symbols_at(def: &TableDef, batch: &RecordBatch, row: usize) -> Vec<Symbol> {

@@ -1,0 +1,9 @@
+//! What keeps a lake small and whole.
+//!
+//! `compact` merges small segments into few: `policy` says which, from what the log
+//! knows alone, and why; `run` does it. `vacuum` removes the files of versions that
+//! nobody can open any more.
+
+mod error;
+
+pub use error::{MaintainError, Result};
