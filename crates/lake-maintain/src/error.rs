@@ -1,7 +1,6 @@
 //! Why maintenance stopped. What it did before stands.
 
 use lake_core::kind::Kind;
-use lake_core::state::Conflict;
 use lake_log::{LogError, store_kind};
 use lake_segment::SegmentError;
 use lake_store::StoreError;
@@ -18,8 +17,11 @@ pub enum MaintainError {
     Log(#[from] LogError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("somebody changed what it was based on")]
-    Conflict(#[source] Conflict),
+    /// What was written is not what was read. Nothing was committed.
+    #[error("compaction would not conserve all rows: {0}")]
+    NotConserved(String),
+    #[error("stopped; what was committed before stands")]
+    Stopped,
 }
 
 impl MaintainError {
@@ -32,7 +34,8 @@ impl MaintainError {
                 store_kind(error)
             }
             MaintainError::Log(error) => error.kind(),
-            MaintainError::Conflict(_) => Kind::Conflict,
+            MaintainError::NotConserved(_) => Kind::Bug,
+            MaintainError::Stopped => Kind::Interrupted,
         }
     }
 

@@ -4,6 +4,8 @@
 //! knows alone, and why; `run` does it. `vacuum` removes the files of versions that
 //! nobody can open any more.
 
+pub mod compact;
 mod error;
+pub mod policy;
 
 pub use error::{MaintainError, Result};

@@ -7,6 +7,7 @@
 //! transaction writes: staged first, and brought into place before its commit. The file
 //! is described in FORMAT.md of lake-core.
 
+mod digest;
 mod error;
 mod format;
 mod merge;
@@ -19,9 +20,10 @@ mod stats;
 mod types;
 mod writer;
 
+pub use digest::row_sum;
 pub use error::{Result, SegmentError};
 pub use format::{Format, Profile};
-pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade};
+pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
 pub use metadata::Provenance;
 pub use packs::{PACK_ROWS, column, write_packs};
 pub use reader::{SegmentReader, Verify};

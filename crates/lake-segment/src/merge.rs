@@ -28,6 +28,8 @@ mod upgrade;
 mod value;
 mod visible;
 
+use std::ops::{Bound, RangeBounds};
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use lake_core::mask::{Effect, Stretch};
@@ -60,22 +62,27 @@ pub struct MergeInput<'a> {
     pub segment: &'a Segment,
 }
 
+/// A run of partitions, in the order of their symbols.
+pub type Within = (Bound<Vec<Symbol>>, Bound<Vec<Symbol>>);
+
 #[derive(Clone, Debug)]
 pub struct MergeOptions {
     /// No batch has more rows, given out or decoded; 0 counts as 1.
     pub batch_rows: usize,
-    /// Rows of this partition alone, from its own files and from packs.
-    pub only: Option<Vec<Symbol>>,
+    /// Rows of these partitions alone, from their own files and from packs.
+    pub within: Within,
     /// Rows whose first range column lies in it; NULL lies in the whole one alone.
     pub stretch: Stretch,
     /// How closely a file is looked at when it is opened.
     pub verify: Verify,
+    /// Whether the sums of the counts are made.
+    pub sums: bool,
 }
 
 impl Default for MergeOptions {
     fn default() -> MergeOptions {
-        let (only, stretch) = (None, Stretch::whole());
-        MergeOptions { batch_rows: BATCH, only, stretch, verify: Verify::Size }
+        let (within, stretch) = ((Bound::Unbounded, Bound::Unbounded), Stretch::whole());
+        MergeOptions { batch_rows: BATCH, within, stretch, verify: Verify::Size, sums: false }
     }
 }
 
@@ -92,6 +99,10 @@ pub struct MergeCounts {
     /// Pieces of inputs that the rows came in: near `out` where inputs interleave,
     /// near its number of batches where they do not overlap.
     pub pieces: u64,
+    /// The sums of the numbers of rows ([`crate::row_sum`]) that no mask hides, and of
+    /// those superseded. What the difference is must come out.
+    pub visible_sum: u64,
+    pub superseded_sum: u64,
 }
 
 /// See the module. After an error it is at its end.
@@ -119,11 +130,10 @@ impl Merge {
         let order = Order::new(def)?;
         let mut options = options.clone();
         options.batch_rows = options.batch_rows.max(1);
-        let asked =
-            groups::asked(&order, options.only.as_deref(), &options.stretch).ok_or_else(|| {
-                let why = "the stretch has an end that is no value of the first range column";
-                SegmentError::Encode(ParquetError::General(why.into()))
-            })?;
+        let asked = groups::asked(&order, &options.within, &options.stretch).ok_or_else(|| {
+            let why = "the stretch has an end that is no value of the first range column";
+            SegmentError::Encode(ParquetError::General(why.into()))
+        })?;
         let keyed = !def.key.is_empty();
         let mut ranked: Vec<&MergeInput<'_>> =
             inputs.iter().filter(|input| may_hold(input, &options)).collect();
@@ -168,6 +178,8 @@ impl Merge {
             }
             if self.keyed && first.key() == self.last {
                 self.counts.superseded += 1;
+                let number = first.number();
+                self.counts.superseded_sum = self.counts.superseded_sum.wrapping_add(number);
                 self.advance_first(1)?;
                 continue;
             }
@@ -255,12 +267,23 @@ impl Iterator for Merge {
 
 /// Whether, by what the log says, an input may hold rows that are asked for.
 fn may_hold(input: &MergeInput<'_>, options: &MergeOptions) -> bool {
-    let own = options.only.as_ref().is_none_or(|only| match input.part {
-        Part::Of(symbols) => symbols == only,
-        Part::Packed => {
-            let span = input.segment.symbols.as_deref();
-            span.is_none_or(|span| span.first <= *only && *only <= span.last)
+    let (from, to) = &options.within;
+    let own = match (input.part, input.segment.symbols.as_deref()) {
+        (Part::Of(symbols), _) => options.within.contains(symbols),
+        (Part::Packed, None) => true,
+        (Part::Packed, Some(span)) => {
+            let begins = match to {
+                Bound::Included(to) => span.first <= *to,
+                Bound::Excluded(to) => span.first < *to,
+                Bound::Unbounded => true,
+            };
+            let ends = match from {
+                Bound::Included(from) => span.last >= *from,
+                Bound::Excluded(from) => span.last > *from,
+                Bound::Unbounded => true,
+            };
+            begins && ends
         }
-    });
+    };
     own && options.stretch.effect_on(input.segment) != Effect::Nothing
 }

@@ -5,6 +5,7 @@ use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
 use crate::commands::alter::Alter;
+use crate::commands::compact::Compact;
 use crate::commands::create::Create;
 use crate::commands::delete::Delete;
 use crate::commands::doctor::Doctor;
@@ -55,6 +56,7 @@ enum Command {
     Alter(Alter),
     Tag(Tag),
     Restore(Restore),
+    Compact(Compact),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -82,6 +84,7 @@ impl Cli {
             Command::Alter(command) => command.run(lake, console),
             Command::Tag(command) => command.run(lake, console),
             Command::Restore(command) => command.run(lake, console),
+            Command::Compact(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),

@@ -14,6 +14,7 @@ use super::pending::Slot;
 use super::upgrade::Upgrade;
 use super::visible::Visible;
 use super::{MergeCounts, MergeOptions};
+use crate::digest::row_numbers;
 use crate::error::{Result, SegmentError};
 use crate::reader::{SegmentReader, Selection};
 
@@ -45,6 +46,8 @@ struct Open {
     visible: Visible,
     batch: RecordBatch,
     keys: Rows,
+    /// Of the batch's rows; none if no sums are made.
+    numbers: Vec<u64>,
     slot: Slot,
     /// The run of visible rows that is being given out, and those after it.
     run: Range<usize>,
@@ -112,6 +115,12 @@ impl Cursor {
         Some((&open.batch, &mut open.slot, open.run.start))
     }
 
+    /// Of the row it is at; 0 if no sums are made.
+    pub(super) fn number(&self) -> u64 {
+        let number = |open: &Open| open.numbers.get(open.run.start).copied();
+        self.open.as_deref().and_then(number).unwrap_or_default()
+    }
+
     /// The key of the n-th row from here.
     pub(super) fn key_at(&self, n: usize) -> &[u8] {
         self.open.as_ref().map_or(&[], |open| open.keys.row(open.run.start + n).data())
@@ -122,10 +131,14 @@ impl Cursor {
         let options = &shared.options;
         let version = self.segment.schema_version;
         let upgrade = Upgrade::new(&self.path, &shared.def, version, None)?;
-        let only = options.only.as_deref();
-        let visible =
-            Visible::new(&shared.order, &self.part, &self.segment, only, &options.stretch)
-                .ok_or_else(|| self.damaged("a mask's end is no value of its column"))?;
+        let visible = Visible::new(
+            &shared.order,
+            &self.part,
+            &self.segment,
+            &options.within,
+            &options.stretch,
+        )
+        .ok_or_else(|| self.damaged("a mask's end is no value of its column"))?;
         let groups = |builder: &_| pick(builder, &shared.asked);
         let selection = Selection {
             columns: Some(upgrade.stored()),
@@ -145,6 +158,7 @@ impl Cursor {
             upgrade,
             visible,
             keys: shared.order.no_keys(),
+            numbers: Vec::new(),
             slot: Slot::default(),
             run: 0..0,
             runs: Vec::new().into_iter(),
@@ -192,6 +206,12 @@ impl Cursor {
             let visible: u64 = shown.runs.iter().map(|run| run.len() as u64).sum();
             counts.read += shown.asked;
             counts.hidden += shown.asked - visible;
+            if shared.options.sums {
+                row_numbers(&open.batch, &mut open.numbers)?;
+                let shown = shown.runs.iter().flat_map(|run| &open.numbers[run.clone()]);
+                let sum = shown.fold(0, |sum: u64, number| sum.wrapping_add(*number));
+                counts.visible_sum = counts.visible_sum.wrapping_add(sum);
+            }
             open.runs = shown.runs.into_iter();
         }
     }

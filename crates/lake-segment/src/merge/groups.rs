@@ -1,5 +1,7 @@
 //! Row groups that hold nothing of what is asked for, by their statistics.
 
+use std::ops::Bound;
+
 use arrow::array::{Array, ArrayRef, make_comparator};
 use arrow::compute::SortOptions;
 use lake_core::mask::Stretch;
@@ -9,7 +11,8 @@ use lake_core::value::Value;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
-use super::order::Order;
+use super::Within;
+use super::order::{Column, Order};
 use super::upgrade::{field_id, widen};
 use super::value;
 
@@ -21,15 +24,23 @@ pub(super) struct Between {
 }
 
 /// None: an end of the stretch is no value of the first range column.
-pub(super) fn asked(
-    order: &Order,
-    only: Option<&[Symbol]>,
-    stretch: &Stretch,
-) -> Option<Vec<Between>> {
+pub(super) fn asked(order: &Order, within: &Within, stretch: &Stretch) -> Option<Vec<Between>> {
     let mut all = Vec::new();
-    for (column, symbol) in order.partition.iter().zip(only.into_iter().flatten()) {
-        let name = value::array(&column.ty, &[Some(&Value::Text(symbol.as_str().into()))])?;
-        all.push(Between { id: column.id, from: Some(name.clone()), to: Some(name) });
+    let name = |column: &Column, symbol: &Symbol| {
+        value::array(&column.ty, &[Some(&Value::Text(symbol.as_str().into()))])
+    };
+    // Of several partition columns the first alone is in the order of the symbols.
+    let one = matches!(within, (Bound::Included(from), Bound::Included(to)) if from == to);
+    let columns = if one { order.partition.len() } else { order.partition.len().min(1) };
+    for (at, column) in order.partition.iter().enumerate().take(columns) {
+        let end = |bound: &Bound<Vec<Symbol>>| match bound {
+            Bound::Included(symbols) | Bound::Excluded(symbols) => match symbols.get(at) {
+                Some(symbol) => name(column, symbol).map(Some),
+                None => Some(None),
+            },
+            Bound::Unbounded => Some(None),
+        };
+        all.push(Between { id: column.id, from: end(&within.0)?, to: end(&within.1)? });
     }
     if !stretch.is_whole() {
         let column = order.range.first()?;

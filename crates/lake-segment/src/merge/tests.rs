@@ -200,6 +200,10 @@ fn run(symbol: usize, times: impl Iterator<Item = i64>) -> Vec<Row> {
     times.map(|at| Row { symbol, at: Some(at), qty: at % 1_000 }).collect()
 }
 
+fn one(symbol: Symbol) -> Within {
+    (Bound::Included(vec![symbol.clone()]), Bound::Included(vec![symbol]))
+}
+
 fn portions(rows: usize) -> MergeOptions {
     MergeOptions { batch_rows: rows, ..MergeOptions::default() }
 }
@@ -254,7 +258,7 @@ fn row_groups_without_a_row_that_is_asked_for_are_not_read() {
     let mut disk = Disk::new(table(true));
     let rows: Vec<Row> = (0..3).flat_map(|s| run(s, 0..group)).collect();
     disk.add(1, true, &rows);
-    let options = MergeOptions { only: Some(vec![symbol(1)]), ..portions(8_192) };
+    let options = MergeOptions { within: one(symbol(1)), ..portions(8_192) };
     let path = disk.dir.path().join("0.parquet");
     let mut bytes = std::fs::read(&path).unwrap();
     // The first and the last group's pages are noise now.

@@ -1,7 +1,7 @@
 //! Which rows of a segment count: those that were asked for and that no mask hides.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use arrow::array::{Array, ArrayRef, AsArray, DynComparator, RecordBatch, make_comparator};
 use arrow::compute::{SortOptions, partition};
@@ -10,6 +10,7 @@ use lake_core::segment::{Part, Segment};
 use lake_core::symbol::Symbol;
 use lake_core::value::Value;
 
+use super::Within;
 use super::order::Order;
 use super::value;
 use crate::error::{Result, SegmentError};
@@ -19,7 +20,7 @@ use crate::error::{Result, SegmentError};
 pub(super) struct Visible {
     /// Rows of several symbols may stand in the file.
     packed: bool,
-    only: Option<Vec<Symbol>>,
+    within: Option<Within>,
     asked: Ends,
     everybody: Vec<Ends>,
     own: HashMap<Vec<Symbol>, Vec<Ends>>,
@@ -47,7 +48,7 @@ impl Visible {
         order: &Order,
         part: &Part,
         segment: &Segment,
-        only: Option<&[Symbol]>,
+        within: &Within,
         asked: &Stretch,
     ) -> Option<Visible> {
         let mut values: Vec<&Value> = Vec::new();
@@ -65,7 +66,7 @@ impl Visible {
                 (Some(owners), Part::Packed) => {
                     let ends = Ends::of(&mask.stretch, &mut values);
                     let here = |owner: &&[Symbol]| {
-                        only.is_none_or(|only| only == *owner)
+                        contains(within, owner)
                             && span.is_none_or(|s| s.first.as_slice() <= *owner)
                             && span.is_none_or(|s| *owner <= s.last.as_slice())
                     };
@@ -82,14 +83,25 @@ impl Visible {
             Some(value::array(&order.range.first()?.ty, &values)?)
         };
         let packed = *part == Part::Packed;
-        let only = only.filter(|_| packed).map(<[Symbol]>::to_vec);
-        Some(Visible { packed, only, asked, everybody, own, values })
+        let all = matches!(within, (Bound::Unbounded, Bound::Unbounded));
+        let within = (packed && !all).then(|| within.clone());
+        Some(Visible { packed, within, asked, everybody, own, values })
+    }
+
+    /// Whether all rows of a batch are of partitions that were asked for. They are
+    /// sorted: if the first and the last are.
+    fn is_within(&self, order: &Order, batch: &RecordBatch) -> bool {
+        let Some(within) = &self.within else { return true };
+        let names: Vec<ArrayRef> =
+            order.partition.iter().map(|c| batch.column(c.at).clone()).collect();
+        let rows = batch.num_rows();
+        rows > 0 && [0, rows - 1].iter().all(|row| contains(within, &symbols(&names, *row)))
     }
 
     pub(super) fn show(&self, order: &Order, batch: &RecordBatch) -> Result<Shown> {
         let rows = batch.num_rows();
         let all = self.values.is_none() && self.everybody.is_empty() && self.own.is_empty();
-        if all && self.only.is_none() {
+        if all && self.is_within(order, batch) {
             return Ok(Shown { runs: std::iter::once(0..rows).collect(), asked: rows as u64 });
         }
         let column = order.range.first().map(|c| batch.column(c.at));
@@ -109,11 +121,11 @@ impl Visible {
         };
         let mut shown = Shown { runs: Vec::new(), asked: 0 };
         for group in groups {
-            let own = if self.only.is_none() && self.own.is_empty() {
+            let own = if self.within.is_none() && self.own.is_empty() {
                 &[]
             } else {
                 let symbols = symbols(&names, group.start);
-                if self.only.as_ref().is_some_and(|only| *only != symbols) {
+                if self.within.as_ref().is_some_and(|within| !contains(within, &symbols)) {
                     continue;
                 }
                 self.own.get(&symbols).map_or(&[][..], Vec::as_slice)
@@ -125,6 +137,20 @@ impl Visible {
         }
         Ok(shown)
     }
+}
+
+fn contains(within: &Within, symbols: &[Symbol]) -> bool {
+    let after = match &within.0 {
+        Bound::Included(from) => symbols >= from.as_slice(),
+        Bound::Excluded(from) => symbols > from.as_slice(),
+        Bound::Unbounded => true,
+    };
+    let before = match &within.1 {
+        Bound::Included(to) => symbols <= to.as_slice(),
+        Bound::Excluded(to) => symbols < to.as_slice(),
+        Bound::Unbounded => true,
+    };
+    after && before
 }
 
 /// The symbols of a row. A text that is no symbol has no mask and is not asked for.

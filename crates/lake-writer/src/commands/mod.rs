@@ -2,6 +2,7 @@
 
 pub(crate) mod alter;
 mod batch;
+pub(crate) mod compact;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod doctor;

@@ -121,6 +121,14 @@ fn add(
     }
 }
 
+fn bound() -> impl Strategy<Value = Bound<Vec<Symbol>>> {
+    (0..6u8, 0..SYMBOLS).prop_map(|(kind, s)| match kind {
+        0 => Bound::Included(vec![symbol(s)]),
+        1 => Bound::Excluded(vec![symbol(s)]),
+        _ => Bound::Unbounded,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -128,7 +136,7 @@ proptest! {
         keyed in any::<bool>(),
         files in prop::collection::vec(file(), 0..7),
         batch_rows in 1..40usize,
-        only in prop::option::weighted(0.3, 0..SYMBOLS),
+        ends in (bound(), bound()),
         asked in prop_oneof![2 => Just((None, None)), 1 => span()],
         asked_version in 1..=3u32,
         listed in any::<prop::sample::Index>(),
@@ -140,7 +148,10 @@ proptest! {
         by_rank.dedup_by_key(|f| f.rank);
         let mut serial = 0;
         for file in &by_rank {
-            let asks = |r: &Row| only.is_none_or(|o| o == r.symbol) && within(r.at, asked);
+            let asks = |r: &Row| {
+                let own = vec![symbol(r.symbol)];
+                RangeBounds::contains(&ends, &own) && within(r.at, asked)
+            };
             add(&mut disk, &mut model, file, &mut serial, asks);
         }
         // The order of the list says nothing.
@@ -150,23 +161,26 @@ proptest! {
         }
         let options = MergeOptions {
             batch_rows,
-            only: only.map(|s| vec![symbol(s)]),
+            within: ends,
             stretch: stretch(keyed, asked_version, asked),
             verify: Verify::Hash,
+            sums: true,
         };
         let mut merge = disk.merge(&options);
-        let mut found = Vec::new();
+        let (mut found, mut sum, mut numbers) = (Vec::new(), 0u64, Vec::new());
         for batch in merge.by_ref() {
             let batch = batch.unwrap();
             prop_assert!((1..=batch_rows).contains(&batch.num_rows()));
             prop_assert_eq!(batch.schema(), crate::arrow_schema(disk.def.schema()));
             found.extend(texts(&batch));
+            sum = sum.wrapping_add(crate::row_sum(&batch, &mut numbers).unwrap());
         }
         let want: Vec<String> = model.rows.values().cloned().collect();
         prop_assert_eq!(&found, &want);
         let counts = merge.counts();
         prop_assert_eq!(counts.out, want.len() as u64);
         prop_assert_eq!(counts.read, counts.hidden + counts.superseded + counts.out);
+        prop_assert_eq!(counts.visible_sum.wrapping_sub(counts.superseded_sum), sum);
         // A segment that the log proves to have nothing asked for is not read at all.
         prop_assert_eq!((counts.read, counts.hidden), (model.read, model.hidden));
     }

@@ -1,0 +1,170 @@
+//! Some segments merged to staged ones, within the memory there is.
+
+use std::sync::atomic::Ordering;
+
+use arrow::array::RecordBatch;
+use lake_core::segment::{Part, Rank, Segment};
+use lake_core::state::Table;
+use lake_segment::{
+    Blank, Files, Format, Merge, MergeInput, MergeOptions, PACK_ROWS, Within, write_packs,
+};
+use lake_store::Root;
+
+use super::levels::{depth, groups};
+use super::{CompactOptions, Watched};
+use crate::error::{MaintainError, Result};
+use crate::policy::Form;
+
+/// Rows of a file of one partition.
+const OWN_ROWS: usize = 4 * PACK_ROWS;
+/// Rows of a decoded batch, and of one where many inputs are open.
+const BATCH: usize = 8 * 1024;
+const SMALL_BATCH: usize = 1024;
+/// What an open input holds of each column beside its batch: a page, about.
+const PAGE: usize = 192 * 1024;
+const VALUE: usize = 16;
+/// Of the memory, the part that open inputs may take: writers have row groups.
+const INPUTS_SHARE: usize = 2;
+const FEWEST_OPEN: usize = 8;
+const MOST_OPEN: usize = 256;
+
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    pub(super) path: String,
+    pub(super) part: Part,
+    pub(super) segment: Segment,
+}
+
+pub(super) struct Merging<'a> {
+    pub(super) root: &'a Root,
+    pub(super) table: &'a Table,
+    pub(super) format: &'a Format,
+    pub(super) files: &'a Files,
+    pub(super) options: &'a CompactOptions,
+    pub(super) watched: &'a Watched,
+}
+
+/// What became of them: `read == hidden + superseded + rows of the outputs`, and the sum
+/// of the outputs' rows is `sum`.
+#[derive(Default)]
+pub(super) struct Merged {
+    pub(super) outputs: Vec<(Part, Segment)>,
+    pub(super) read: u64,
+    pub(super) hidden: u64,
+    pub(super) superseded: u64,
+    pub(super) sum: u64,
+}
+
+impl Merged {
+    pub(super) fn add(&mut self, other: Merged) {
+        self.outputs.extend(other.outputs);
+        self.read += other.read;
+        self.hidden += other.hidden;
+        self.superseded += other.superseded;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+impl Merging<'_> {
+    /// `at_once`: so many of these share the memory.
+    pub(super) fn merge(
+        &self,
+        inputs: &[Input],
+        within: &Within,
+        form: Form,
+        at_once: usize,
+    ) -> Result<Merged> {
+        let columns = self.table.schema().fields.len();
+        let room = self.options.memory / INPUTS_SHARE / at_once;
+        let open = |batch: usize| room / (columns * (PAGE + batch * VALUE)).max(1);
+        let most = open(SMALL_BATCH).clamp(FEWEST_OPEN, MOST_OPEN);
+        let mut merged = Merged::default();
+        let (mut level, mut given) = (inputs.to_vec(), true);
+        loop {
+            let deep = depth(&level);
+            let batch_rows = if deep <= open(BATCH) { BATCH } else { SMALL_BATCH };
+            let (within, sums) = (within.clone(), true);
+            let options = MergeOptions { batch_rows, within, sums, ..MergeOptions::default() };
+            let groups = if deep <= most { vec![level] } else { groups(level, most, deep) };
+            let last = groups.len() == 1;
+            let mut next = Vec::new();
+            for group in groups {
+                next.extend(self.stage(&group, &options, form, given, &mut merged)?);
+                // What was staged on the way here has been merged.
+                group.iter().filter(|_| !given).for_each(|i| self.files.discard(&i.segment));
+            }
+            if last {
+                merged.outputs = next;
+                return Ok(merged);
+            }
+            let staged =
+                |(part, segment)| Input { path: self.files.staged_path(&segment), part, segment };
+            (level, given) = (next.into_iter().map(staged).collect(), false);
+        }
+    }
+
+    /// `given`: they are the lake's, and count.
+    fn stage(
+        &self,
+        inputs: &[Input],
+        options: &MergeOptions,
+        form: Form,
+        given: bool,
+        merged: &mut Merged,
+    ) -> Result<Vec<(Part, Segment)>> {
+        let rank: Rank = inputs.iter().map(|i| i.segment.rank).max().unwrap_or_default();
+        let inputs: Vec<MergeInput<'_>> = inputs
+            .iter()
+            .map(|Input { path, part, segment }| MergeInput { path: path.clone(), part, segment })
+            .collect();
+        let mut merge = Merge::open(self.root, &self.table.def, &inputs, options)?;
+        let mut batches = merge.by_ref().map(|batch| self.seen(batch?));
+        let part = match form {
+            Form::Packs => &Part::Packed,
+            Form::Own => inputs.first().map_or(&Part::Packed, |input| input.part),
+        };
+        let segments = match form {
+            Form::Packs => write_packs(self.files, self.table, self.format, &mut batches)?,
+            Form::Own => self.write_own(part, &mut batches)?,
+        };
+        let counts = merge.counts();
+        if given {
+            merged.read += counts.read;
+            merged.hidden += counts.hidden;
+            merged.sum = merged.sum.wrapping_add(counts.visible_sum);
+        }
+        merged.superseded += counts.superseded;
+        merged.sum = merged.sum.wrapping_sub(counts.superseded_sum);
+        let ranked = |segment| (part.clone(), Segment { rank, ..segment });
+        Ok(segments.into_iter().map(ranked).collect())
+    }
+
+    fn write_own(
+        &self,
+        part: &Part,
+        batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    ) -> Result<Vec<Segment>> {
+        let (table, format) = (self.table, self.format);
+        let blank = Blank { table, format, part, rows: usize::MAX };
+        let mut segments = Vec::new();
+        while let Some(first) = batches.next() {
+            let (mut first, mut rows) = (Some(first), 0);
+            let portion = std::iter::from_fn(|| {
+                let next = first.take().or_else(|| (rows < OWN_ROWS).then(|| batches.next())?);
+                rows +=
+                    next.as_ref().and_then(|n| n.as_ref().ok()).map_or(0, RecordBatch::num_rows);
+                next
+            });
+            segments.push(self.files.write(&blank, portion)?);
+        }
+        Ok(segments)
+    }
+
+    fn seen(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        self.watched.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        match self.watched.stop.load(Ordering::Relaxed) {
+            true => Err(MaintainError::Stopped),
+            false => Ok(batch),
+        }
+    }
+}
