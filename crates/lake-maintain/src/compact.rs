@@ -6,16 +6,13 @@
 //! save work, not rows: the commit removes the inputs and adds what they were merged
 //! to, and it is refused when one of the inputs is gone or has lost rows meanwhile.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
-use lake_core::id::{SegmentId, Version};
+use lake_core::id::Version;
 use lake_core::state::{Conflict, State, Table};
 use lake_log::{Access, Lake};
 use lake_store::{Deadline, Stopwatch};
 
 use crate::error::{MaintainError, Result};
-use crate::policy::{self, Form, Policy, Step};
+use crate::policy::{self, Form, Policy, Stay, Step};
 
 mod cuts;
 mod levels;
@@ -41,15 +38,19 @@ pub struct CompactOptions {
     pub deadline: Deadline,
 }
 
-/// What others may look at, and say, while it runs.
-#[derive(Debug, Default)]
-pub struct Watched {
-    /// Rows read, of all that are to be.
-    pub rows: AtomicU64,
-    pub due: AtomicU64,
-    /// Set to end it at the next batch; what is committed stands.
-    pub stop: AtomicBool,
+/// Who looks on while it runs. Called from many threads.
+pub trait Watch: Sync {
+    /// So many rows more are to be merged.
+    fn due(&self, _rows: u64) {}
+
+    /// So many more are. False ends it here; what is committed stands.
+    fn merged(&self, _rows: u64) -> bool {
+        true
+    }
 }
+
+/// Nobody.
+impl Watch for () {}
 
 /// Why a unit was not merged. The next run looks again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub struct Compacted {
 pub fn plan(state: &State, tables: &[String], policy: &Policy) -> Result<Vec<(String, Step)>> {
     let mut all = Vec::new();
     for table in chosen(state, tables)? {
-        let steps = policy::plan(table, policy, &BTreeSet::new());
+        let steps = policy::plan(table, policy, &Stay::default());
         all.extend(steps.into_iter().map(|step| (table.def.name.clone(), step)));
     }
     Ok(all)
@@ -99,15 +100,15 @@ pub fn compact(
     lake: &mut Lake,
     tables: &[String],
     options: &CompactOptions,
-    watched: &Watched,
+    watch: &dyn Watch,
 ) -> Result<Compacted> {
     let clock = Stopwatch::start();
     let names: Vec<String> =
         chosen(lake.refresh()?, tables)?.into_iter().map(|t| t.def.name.clone()).collect();
     let mut done = Compacted::default();
     for name in names {
-        let avoid = BTreeSet::new();
-        let mut run = Run { name, options, watched, avoid, conflicts: 0, done: &mut done };
+        let stay = Stay { after: Some(lake.state().version), ..Stay::default() };
+        let mut run = Run { name, options, watch, stay, conflicts: 0, done: &mut done };
         while run.pass(lake)? {}
     }
     done.version = lake.refresh()?.version;
@@ -119,19 +120,20 @@ pub fn compact(
 struct Run<'a> {
     name: String,
     options: &'a CompactOptions,
-    watched: &'a Watched,
-    /// Segments that are not to be touched again in this run.
-    avoid: BTreeSet<SegmentId>,
+    watch: &'a dyn Watch,
+    /// What came after it began: others may write faster than this merges. And what it
+    /// has tried to merge, in vain.
+    stay: Stay,
     conflicts: u32,
     done: &'a mut Compacted,
 }
 
 impl Run<'_> {
-    /// Plans and merges. False: there is nothing left that this run can do.
+    /// Plans and merges. False: there is nothing left that this run should do.
     fn pass(&mut self, lake: &mut Lake) -> Result<bool> {
         let state = lake.refresh()?.clone();
         let Some(table) = state.table(&self.name) else { return Ok(false) };
-        let steps = policy::plan(table, &self.options.policy, &self.avoid);
+        let steps = policy::plan(table, &self.options.policy, &self.stay);
         let mut more = false;
         for unit in units(&steps) {
             if self.options.deadline.passed() {
@@ -146,7 +148,7 @@ impl Run<'_> {
     /// Whether it was merged.
     fn unit(&mut self, lake: &mut Lake, steps: &[Step]) -> Result<bool> {
         let inputs = || steps.iter().flat_map(|step| step.inputs.iter().map(|(_, id)| *id));
-        match unit::run(lake, steps, self.options, self.watched) {
+        match unit::run(lake, steps, self.options, self.watch) {
             Ok(unit::End::Merged(counts)) => {
                 self.done.units += 1;
                 self.done.counts.add(&counts);
@@ -157,18 +159,18 @@ impl Run<'_> {
             Ok(unit::End::Left(Left::Conflict(why))) => {
                 self.conflicts += 1;
                 if self.conflicts > CONFLICTS {
-                    self.avoid.extend(inputs());
+                    self.stay.these.extend(inputs());
                     self.leave(Left::Conflict(why));
                 }
                 Ok(true)
             }
             Ok(unit::End::Left(left)) => {
-                self.avoid.extend(inputs());
+                self.stay.these.extend(inputs());
                 self.leave(left);
                 Ok(true)
             }
             Ok(unit::End::Damaged { id, path, why }) => {
-                self.avoid.insert(id);
+                self.stay.these.insert(id);
                 self.leave(Left::Damaged { path, why });
                 Ok(true)
             }

@@ -7,5 +7,7 @@
 pub mod compact;
 mod error;
 pub mod policy;
+#[cfg(test)]
+mod yard;
 
 pub use error::{MaintainError, Result};

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lake_core::id::{SegmentId, TableId, TxnId};
+use lake_core::id::{SegmentId, TableId, TxnId, Version};
 use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
@@ -102,15 +102,30 @@ impl<'t> Run<'t> {
 /// More than this of a run's rows hidden, and it is worth writing anew.
 const MUCH_HIDDEN: f64 = 0.25;
 
-/// What is worth doing for a table. `avoid`: segments that are to stay.
-pub fn plan(table: &Table, policy: &Policy, avoid: &BTreeSet<SegmentId>) -> Vec<Step> {
-    Planner { table, policy, avoid }.plan()
+/// Segments that are not to be merged.
+#[derive(Clone, Debug, Default)]
+pub struct Stay {
+    pub these: BTreeSet<SegmentId>,
+    /// And those with rows that were committed later.
+    pub after: Option<Version>,
+}
+
+impl Stay {
+    fn has(&self, segment: &Segment) -> bool {
+        self.after.is_some_and(|after| segment.rank.version > after)
+            || self.these.contains(&segment.id)
+    }
+}
+
+/// What is worth doing for a table.
+pub fn plan(table: &Table, policy: &Policy, stay: &Stay) -> Vec<Step> {
+    Planner { table, policy, stay }.plan()
 }
 
 struct Planner<'t> {
     table: &'t Table,
     policy: &'t Policy,
-    avoid: &'t BTreeSet<SegmentId>,
+    stay: &'t Stay,
 }
 
 impl<'t> Planner<'t> {
@@ -127,7 +142,7 @@ impl<'t> Planner<'t> {
                     if symbols.is_empty() || rows >= self.policy.own_rows {
                         steps.extend(self.own(symbols, all.collect()));
                     } else {
-                        small.extend(all.filter(|(_, s)| !self.avoid.contains(&s.id)));
+                        small.extend(all.filter(|(_, s)| !self.stay.has(s)));
                     }
                 }
             }
@@ -140,7 +155,7 @@ impl<'t> Planner<'t> {
     fn runs(&self, all: Vec<Live<'t>>) -> Vec<Run<'t>> {
         let mut by_txn: BTreeMap<TxnId, Vec<Live<'t>>> = BTreeMap::new();
         all.into_iter().for_each(|one| by_txn.entry(one.1.id.txn).or_default().push(one));
-        let stays = |run: &Vec<Live<'t>>| run.iter().any(|(_, s)| self.avoid.contains(&s.id));
+        let stays = |run: &Vec<Live<'t>>| run.iter().any(|(_, s)| self.stay.has(s));
         by_txn.into_values().filter(|run| !stays(run)).map(Run::new).collect()
     }
 
@@ -201,7 +216,7 @@ impl<'t> Planner<'t> {
     /// None: it cannot be done without what is to stay.
     fn step(&self, form: Form, chosen: Vec<Live<'t>>, why: String) -> Option<Step> {
         let all = with_between(self.table, chosen);
-        if all.iter().any(|(_, s)| self.avoid.contains(&s.id)) {
+        if all.iter().any(|(_, s)| self.stay.has(s)) {
             return None;
         }
         let packs = all.iter().any(|(part, _)| **part == Part::Packed);
@@ -274,7 +289,7 @@ fn with_between<'t>(table: &'t Table, mut chosen: Vec<Live<'t>>) -> Vec<Live<'t>
         let ids: BTreeSet<SegmentId> = chosen.iter().map(|(_, s)| s.id).collect();
         let reach = Reach::of(&chosen);
         let between = table.segments().filter(|(part, s)| {
-            least < s.rank && s.rank < rank && !ids.contains(&s.id) && reach.under(part, s)
+            least < s.rank && s.rank <= rank && !ids.contains(&s.id) && reach.under(part, s)
         });
         let between: Vec<Live<'t>> = between.collect();
         if between.is_empty() {

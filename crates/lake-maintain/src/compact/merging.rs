@@ -1,7 +1,5 @@
 //! Some segments merged to staged ones, within the memory there is.
 
-use std::sync::atomic::Ordering;
-
 use arrow::array::RecordBatch;
 use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
@@ -11,7 +9,7 @@ use lake_segment::{
 use lake_store::Root;
 
 use super::levels::{depth, groups};
-use super::{CompactOptions, Watched};
+use super::{CompactOptions, Watch};
 use crate::error::{MaintainError, Result};
 use crate::policy::Form;
 
@@ -41,7 +39,7 @@ pub(super) struct Merging<'a> {
     pub(super) format: &'a Format,
     pub(super) files: &'a Files,
     pub(super) options: &'a CompactOptions,
-    pub(super) watched: &'a Watched,
+    pub(super) watch: &'a dyn Watch,
 }
 
 /// What became of them: `read == hidden + superseded + rows of the outputs`, and the sum
@@ -161,10 +159,9 @@ impl Merging<'_> {
     }
 
     fn seen(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        self.watched.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        match self.watched.stop.load(Ordering::Relaxed) {
-            true => Err(MaintainError::Stopped),
-            false => Ok(batch),
+        match self.watch.merged(batch.num_rows() as u64) {
+            true => Ok(batch),
+            false => Err(MaintainError::Stopped),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! One commit of compaction, from the locks to the receipt.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
 
 use lake_core::edit::{Action, Cause, Expect, Receipt};
 use lake_core::frame::hash;
@@ -18,7 +17,7 @@ use rayon::prelude::*;
 use super::cuts::cuts;
 use super::merging::{Input, Merged, Merging};
 use super::proof;
-use super::{CompactOptions, Left, Watched};
+use super::{CompactOptions, Left, Watch};
 use crate::error::{MaintainError, Result};
 use crate::policy::{Form, Step};
 
@@ -71,7 +70,7 @@ pub(super) fn run(
     lake: &mut Lake,
     steps: &[Step],
     options: &CompactOptions,
-    watched: &Watched,
+    watch: &dyn Watch,
 ) -> Result<End> {
     let clock = Stopwatch::start();
     let root = lake.root().clone();
@@ -86,13 +85,13 @@ pub(super) fn run(
         return Ok(End::Nothing);
     }
     let due: u64 = work.iter().map(|w| w.step.rows).sum();
-    watched.due.fetch_add(due, Ordering::Relaxed);
+    watch.due(due);
 
     let draft = lake.begin()?;
     let mut txn = draft.transaction(Cause::Compact);
     let mut files = Files::new(&root, &draft.staging, &txn, SegmentKind::Base);
     let format = Format::new(&table.def)?;
-    let merging = Merging { root: &root, table, format: &format, files: &files, options, watched };
+    let merging = Merging { root: &root, table, format: &format, files: &files, options, watch };
     let merged = match merge_all(&merging, &work) {
         Ok(merged) => merged,
         Err(MaintainError::Segment(SegmentError::Damaged { path, why })) => {

@@ -1,12 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lake_cli::render::{Column, Record, Rows};
 use lake_cli::{Console, Failure, Outcome, Tally, human, parse};
 use lake_core::kind::Kind;
-use lake_maintain::compact::{self, CompactOptions, Compacted, Left, Watched};
+use lake_maintain::compact::{self, CompactOptions, Compacted, Left, Watch};
 use lake_maintain::policy::Policy;
 use lake_store::{Deadline, Stopwatch};
 
@@ -51,6 +51,25 @@ pub(crate) struct Compact {
     dry_run: bool,
 }
 
+/// How far it is, and whether it is to end.
+#[derive(Default)]
+struct Watched {
+    rows: AtomicU64,
+    due: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Watch for Watched {
+    fn due(&self, rows: u64) {
+        self.due.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    fn merged(&self, rows: u64) -> bool {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
 impl Compact {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let signals = Signals::hold();
@@ -79,7 +98,7 @@ impl Compact {
         signals.watch(move || stopped.stop.store(true, Ordering::Relaxed));
         let (clock, shown) = (Stopwatch::start(), watched.clone());
         let progress = console.progress(move || tally(&clock, &shown));
-        let done = compact::compact(&mut lake, &self.tables, &options, &watched);
+        let done = compact::compact(&mut lake, &self.tables, &options, &*watched);
         drop(progress);
         let done = done.map_err(of_maintain)?;
         console.out.committed();
