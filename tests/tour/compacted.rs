@@ -57,6 +57,8 @@ fn few_files_hold_what_many_held() {
     let all = compact(&lake, &["--full"]);
     assert_eq!((files(&lake), lake.rows(ALL)), (1, before.clone()));
     assert_eq!((&all["rows_superseded"], &all["rows_deleted"]), (&json!(1), &json!(1)));
+    let status = lake.writer(&["status", "--format", "json"]).json();
+    assert!(status["last_compaction"].as_str().unwrap().starts_with("20"), "{status}");
     let nothing = compact(&lake, &["--full"]);
     assert_eq!((&nothing["units"], &nothing["version"]), (&json!(0), &json!(version + 2)));
     // The versions before are as they were.

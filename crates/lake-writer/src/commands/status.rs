@@ -6,6 +6,7 @@ use lake_core::id::Version;
 use lake_core::layout;
 use lake_core::segment::SegmentKind;
 use lake_core::state::{State, Table};
+use lake_core::value::timestamp_text;
 use lake_ingest::quarantine;
 use lake_log::{Access, Lake, LogError};
 use lake_store::{LockFile, clock};
@@ -31,6 +32,7 @@ struct Line {
 /// What is in the lake besides its tables.
 struct Waiting {
     leases: u64,
+    last_compaction: Option<String>,
     spool: u64,
     trash: u64,
     /// Rejected rows that were kept.
@@ -48,7 +50,7 @@ impl Status {
             .map_err(of_log)?;
         let rejected = quarantine::list(lake.root()).map_err(of_ingest)?;
         let rejected = rejected.iter().map(|file| file.rows).sum();
-        let waiting = waiting(&lake, &state, rejected).map_err(of_log)?;
+        let waiting = waiting(&mut lake, &state, rejected).map_err(of_log)?;
         match console.format() {
             Format::Json | Format::Jsonl => {
                 let tables: Vec<Value> = lines.iter().map(Line::to_json).collect();
@@ -97,9 +99,9 @@ fn line(lake: &mut Lake, table: &Table) -> Result<Line, LogError> {
     Ok(line)
 }
 
-fn waiting(lake: &Lake, state: &State, quarantine: u64) -> Result<Waiting, LogError> {
-    let count =
-        |dir: &str| -> Result<u64, LogError> { Ok(lake.root().dir(dir)?.list()?.len() as u64) };
+fn waiting(lake: &mut Lake, state: &State, quarantine: u64) -> Result<Waiting, LogError> {
+    let root = lake.root().clone();
+    let count = |dir: &str| -> Result<u64, LogError> { Ok(root.dir(dir)?.list()?.len() as u64) };
     let pins = LockFile::new(&lake.root().dir(layout::LOCKS)?, layout::LOCK_PINS)?;
     let mut leases = 0;
     if let Some(lowest) = pins.lowest_locked_below(state.version + 1)? {
@@ -108,7 +110,17 @@ fn waiting(lake: &Lake, state: &State, quarantine: u64) -> Result<Waiting, LogEr
         }
     }
     let (spool, trash) = (count(layout::SPOOL)?, count(layout::TRASH)?);
-    Ok(Waiting { leases, spool, trash, quarantine })
+    let last_compaction = last_compaction(lake, state)?;
+    Ok(Waiting { leases, last_compaction, spool, trash, quarantine })
+}
+
+/// When the newest base was added; none is left of a compaction whose every file was
+/// merged or taken away since.
+fn last_compaction(lake: &mut Lake, state: &State) -> Result<Option<String>, LogError> {
+    let bases = state.tables().flat_map(Table::segments).map(|(_, s)| s);
+    let newest = bases.filter(|s| s.kind == SegmentKind::Base).map(|s| s.added).max();
+    let entry = newest.map(|version| lake.entry(version)).transpose()?.flatten();
+    Ok(entry.map(|entry| timestamp_text(entry.at_us)))
 }
 
 impl Line {
@@ -142,7 +154,7 @@ fn rows(lines: &[Line]) -> Rows {
 fn with_waiting(record: Record, waiting: &Waiting) -> Record {
     record
         .with("leases", waiting.leases)
-        .with("last_compaction", Value::Null)
+        .with("last_compaction", waiting.last_compaction.as_deref())
         .with("last_vacuum", Value::Null)
         .with("spool", waiting.spool)
         .with("trash", waiting.trash)
