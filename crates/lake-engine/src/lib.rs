@@ -7,11 +7,14 @@
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
 
+mod brought;
+mod changes;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod gate;
 mod literal;
+mod macros;
 mod masks;
 mod mounted;
 mod scan;
@@ -21,8 +24,10 @@ mod types;
 mod value;
 mod views;
 
+pub use changes::Changes;
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
+pub use macros::{MACROS, Macro};
 pub use mounted::{Column, Mounted, Query, Rows};
 pub use session::{Engine, Interrupt, Options};
 pub use types::{Shape, SqlType};

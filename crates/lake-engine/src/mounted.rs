@@ -16,7 +16,9 @@ use lake_log::Snapshot;
 
 use crate::error::{EngineError, Result};
 use crate::gate;
+use crate::macros;
 use crate::session::Interrupt;
+use crate::split;
 use crate::types::{Shape, SqlType};
 use crate::views;
 
@@ -102,7 +104,7 @@ impl Mounted {
         if self.filled.contains(&table.def.id) {
             return Ok(());
         }
-        let view = views::view(table, &self.root)?;
+        let view = views::view(table, &table.def.name, &split::all(table), &self.root)?;
         for statement in &view.setup {
             self.run(statement)?;
         }
@@ -180,7 +182,7 @@ fn names(sql: &str, table: &str) -> bool {
         w.eq_ignore_ascii_case(table)
             || w.eq_ignore_ascii_case("query")
             || w.eq_ignore_ascii_case("query_table")
-    })
+    }) || macros::computes_a_table(sql)
 }
 
 impl Query<'_> {

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use duckdb::{Config, Connection, InterruptHandle};
+use lake_core::id::TableId;
 use lake_core::layout;
+use lake_core::state::State;
 use lake_log::Snapshot;
 
+use crate::changes::{self, Changes};
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
+use crate::macros;
 use crate::mounted::Mounted;
 
 #[derive(Clone, Debug, Default)]
@@ -58,19 +62,51 @@ impl Engine {
     pub fn mount(self, snapshot: Snapshot, root: &Path) -> Result<Mounted> {
         let state = snapshot.state().clone();
         let root = text(root)?;
+        self.make_macros(&state, &root)?;
         self.lock(&root)?;
         Mounted::new(self.connection, state, Some(snapshot), root)
     }
 
-    #[cfg(test)]
-    pub(crate) fn mount_state(
+    /// What differs in a table between two snapshots, whose leases are held as long as
+    /// the result lives.
+    pub fn changes(
         self,
-        state: Arc<lake_core::state::State>,
+        since: Snapshot,
+        until: Snapshot,
+        table: TableId,
         root: &Path,
-    ) -> Result<Mounted> {
+    ) -> Result<Changes> {
         let root = text(root)?;
         self.lock(&root)?;
+        let (mounted, question) =
+            changes::ask(self.connection, since.state(), until.state(), table, root)?;
+        Ok(Changes::new(mounted, question, [since, until]))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn changes_of_states(
+        self,
+        since: &State,
+        until: &State,
+        table: TableId,
+        root: &Path,
+    ) -> Result<(Mounted, String)> {
+        let root = text(root)?;
+        self.lock(&root)?;
+        changes::ask(self.connection, since, until, table, root)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn mount_state(self, state: Arc<State>, root: &Path) -> Result<Mounted> {
+        let root = text(root)?;
+        self.make_macros(&state, &root)?;
+        self.lock(&root)?;
         Mounted::new(self.connection, state, None, root)
+    }
+
+    fn make_macros(&self, state: &State, root: &str) -> Result<()> {
+        let made = self.connection.execute_batch(&macros::create(state));
+        made.map_err(|error| EngineError::of(&error, root))
     }
 
     /// From here on nothing but the lake's segments can be reached, and no setting

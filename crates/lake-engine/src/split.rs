@@ -11,6 +11,7 @@
 use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
 
+pub(crate) use overlap::may_meet;
 use overlap::{Place, places};
 
 mod overlap;
@@ -39,14 +40,19 @@ impl Live<'_> {
     }
 }
 
+/// All live segments of a table, partition by partition, each by rank.
+pub(crate) fn all(table: &Table) -> Vec<Live<'_>> {
+    table.segments().map(|(part, segment)| Live { part, segment }).collect()
+}
+
 impl<'a> Split<'a> {
-    pub(crate) fn of(table: &'a Table) -> Split<'a> {
-        let live: Vec<_> = table.segments().map(|(part, segment)| Live { part, segment }).collect();
+    /// `live` is some of the table's segments, in their order.
+    pub(crate) fn of(table: &Table, live: &[Live<'a>]) -> Split<'a> {
         if table.def.key.is_empty() {
-            return Split { plain: live, ..Split::default() };
+            return Split { plain: live.to_vec(), ..Split::default() };
         }
         let mut split = Split::default();
-        for (one, place) in live.iter().zip(places(&live)) {
+        for (one, place) in live.iter().zip(places(live)) {
             match place {
                 Place::Alone => split.plain.push(*one),
                 Place::Under => split.older.push(*one),

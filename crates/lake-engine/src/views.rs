@@ -5,8 +5,8 @@ use lake_core::state::Table;
 use lake_core::types::quoted;
 
 use crate::error::Result;
-use crate::scan::{RANK, Scans};
-use crate::split::Split;
+use crate::scan::{BROUGHT, RANK, Scans, VERSION};
+use crate::split::{Live, Split};
 
 /// A view and the statements that must run before it is created.
 #[derive(Debug)]
@@ -15,49 +15,66 @@ pub(crate) struct View {
     pub(crate) create: String,
 }
 
-/// The table's rows at its snapshot. `root` is the lake's absolute path.
-pub(crate) fn view(table: &Table, root: &str) -> Result<View> {
-    let def = &table.def;
-    let all: Vec<FieldId> = def.schema().fields.iter().map(|f| f.id).collect();
-    let split = Split::of(table);
+/// A view of this name, of the rows of these segments. `root` is the lake's absolute path.
+pub(crate) fn view(table: &Table, name: &str, live: &[Live<'_>], root: &str) -> Result<View> {
     let mut scans = Scans::new(table, root);
-    let mut parts = scans.plain(&split.plain, &all)?;
+    let all: Vec<FieldId> = table.schema().fields.iter().map(|f| f.id).collect();
+    let query = rows(table, live, &all, &mut scans)?.unwrap_or_else(|| nothing(table));
+    Ok(View { setup: scans.setup, create: create(name, &query) })
+}
+
+/// These columns of the rows that count of these segments, which are in the order of
+/// the table's; None where there are no segments.
+pub(crate) fn rows<'a>(
+    table: &'a Table,
+    live: &[Live<'a>],
+    all: &[FieldId],
+    scans: &mut Scans<'a>,
+) -> Result<Option<String>> {
+    let def = &table.def;
+    let split = Split::of(table, live);
+    let mut parts = scans.plain(&split.plain, all)?;
     if !split.older.is_empty() {
-        let older = scans.plain(&split.older, &all)?;
+        let older = scans.plain(&split.older, all)?;
         let keys = scans.plain(&split.newer, &def.key)?;
-        parts.push(without(&names(table, &all), &older, &names(table, &def.key), &keys));
+        parts.push(without(&names(table, all), &older, &names(table, &def.key), &keys));
     }
     if !split.contested.is_empty() {
-        let ranked = scans.ranked(&split.contested, &all)?;
-        parts.push(latest(&names(table, &all), &ranked, &names(table, &def.key)));
+        let ranked = scans.ranked(&split.contested, all)?;
+        parts.push(latest(&names(table, all), &ranked, &names(table, &def.key)));
     }
-    if parts.is_empty() {
-        return Ok(View { setup: Vec::new(), create: stub(table) });
-    }
-    Ok(View { setup: scans.setup, create: create(table, &union(&parts)) })
+    Ok((!parts.is_empty()).then(|| union(&parts)))
 }
 
 /// A view with the right columns and no rows.
 pub(crate) fn stub(table: &Table) -> String {
+    create(&table.def.name, &nothing(table))
+}
+
+/// The right columns and no rows.
+pub(crate) fn nothing(table: &Table) -> String {
     let columns: Vec<String> = table
         .schema()
         .fields
         .iter()
         .map(|f| format!("CAST(NULL AS {}) AS {}", f.ty, quoted(&f.name)))
         .collect();
-    create(table, &format!("SELECT {} WHERE false", columns.join(", ")))
+    format!("SELECT {} WHERE false", columns.join(", "))
 }
 
-fn create(table: &Table, query: &str) -> String {
-    format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(&table.def.name))
+fn create(name: &str, query: &str) -> String {
+    format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 
 fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
-    let name = |id: &FieldId| table.schema().by_id(*id).map(|f| quoted(&f.name));
+    let name = |id: &FieldId| match *id {
+        BROUGHT => Some(VERSION.to_owned()),
+        id => table.schema().by_id(id).map(|f| quoted(&f.name)),
+    };
     ids.iter().filter_map(name).collect()
 }
 
-fn union(selects: &[String]) -> String {
+pub(crate) fn union(selects: &[String]) -> String {
     selects.join(" UNION ALL ")
 }
 

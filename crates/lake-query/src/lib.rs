@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod facts;
 mod failure;
+mod limits;
 mod open;
 mod stop;
 

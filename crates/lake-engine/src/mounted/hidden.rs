@@ -6,7 +6,7 @@ use lake_core::types::Type;
 use lake_core::value::{Range, Value};
 
 use crate::fixture::{Lake, ints, of, span, symbol};
-use crate::views;
+use crate::{split, views};
 
 const BARS: &str = "symbol VARCHAR, d INTEGER, px DOUBLE";
 
@@ -20,7 +20,8 @@ fn days(symbols: &str, from: i64, to: i64, px: i64) -> String {
 
 fn view(lake: &Lake, table: &str) -> String {
     let root = lake.root.path().to_str().unwrap().to_owned();
-    views::view(lake.state.table(table).unwrap(), &root).unwrap().create
+    let table = lake.state.table(table).unwrap();
+    views::view(table, &table.def.name, &split::all(table), &root).unwrap().create
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn headers(rows: &Rows<'_>) -> Vec<Column> {
     rows.columns.iter().map(header).collect()
 }
 
-fn all(rows: Rows<'_>, console: &mut Console) -> Result<(), Failure> {
+pub(super) fn all(rows: Rows<'_>, console: &mut Console) -> Result<(), Failure> {
     let mut printer = console.printer(&headers(&rows));
     each(rows, |cells| printer.row(cells))?;
     printer.finish()
