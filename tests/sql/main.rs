@@ -7,7 +7,7 @@
 //!
 //! A file is records divided by empty lines; `#` begins a comment. Of a lake:
 //! `file NAME` and the lines of that file, and `run` with the writer's arguments. Of a case:
-//! `lake NAME` first, then
+//! `lake NAME` first, then (a row that is one NULL alone cannot be said: it is an empty line)
 //!
 //! - `query [at V]`, a statement, `----`, the answer as CSV;
 //! - `ask ARGS`, `----`, what the reader prints, as CSV unless the arguments say otherwise;

@@ -44,7 +44,8 @@ fn all(mounted: &mut Mounted, sql: &str) -> Vec<String> {
 
 #[test]
 fn what_they_answer() {
-    let mut mounted = lake().mount();
+    let lake = lake();
+    let mut mounted = lake.mount();
     let mut ask = |sql: &str| all(&mut mounted, sql);
     let newest = ["A 2026-02-01 3.0 9.0 1.0 8.0 50", "B 2026-02-01 13.0 15.0 11.0 NULL 100"];
     for table in ["'Bars'", "'bars'", "Bars", "\"BARS\""] {
@@ -89,7 +90,8 @@ fn what_they_answer() {
 
 #[test]
 fn what_cannot_be_asked_says_why() {
-    let mut mounted = lake().mount();
+    let lake = lake();
+    let mut mounted = lake.mount();
     for (sql, why) in [
         ("SELECT symbol FROM latest(notes)", "table notes has no column that orders its rows"),
         ("SELECT x FROM asof(notes, 1)", "table notes has no column that orders its rows"),
