@@ -9,12 +9,15 @@
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
 
+mod brought;
+mod changes;
 mod error;
 mod facts;
 #[cfg(test)]
 mod fixture;
 mod gate;
 mod literal;
+mod macros;
 mod masks;
 mod mounted;
 mod outline;
@@ -30,10 +33,12 @@ mod types;
 mod value;
 mod views;
 
+pub use changes::Changes;
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
 pub use facts::{Fact, Facts};
 pub use literal::literal;
+pub use macros::{MACROS, Macro};
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;
 pub use reading::Reading;

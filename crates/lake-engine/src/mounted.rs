@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 use crate::error::{EngineError, Result};
 use crate::facts::{self, Facts};
 use crate::gate;
+use crate::macros;
 use crate::plan::{self, Want};
 use crate::reading::{Reading, reading};
 use crate::session::Interrupt;
@@ -42,6 +43,8 @@ pub struct Mounted {
     facts: Option<Facts>,
     /// The tables of facts that are made.
     told: BTreeSet<String>,
+    /// The macros are made, and know so many sheets.
+    macros: Option<usize>,
     root: String,
     /// Whether queries are pruned; tests compare with those that are not.
     pub(crate) prunes: bool,
@@ -92,6 +95,7 @@ impl Mounted {
             past: None,
             facts: None,
             told: BTreeSet::new(),
+            macros: None,
             root,
             prunes: true,
             _snapshot: snapshot,
@@ -125,6 +129,7 @@ impl Mounted {
         for name in std::mem::take(&mut self.told) {
             self.run(&format!("DROP TABLE IF EXISTS {}.{}", facts::SCHEMA, quoted(&name)))?;
         }
+        self.macros = self.macros.map(|_| usize::MAX);
         self.sheets = Sheet::all(&state);
         (self.state, self._snapshot) = (state, Some(snapshot));
         self.put_all()
@@ -148,6 +153,7 @@ impl Mounted {
         let tree = tree.unwrap_or_default();
         self.mount_past(&tree)?;
         self.tell(&tree)?;
+        self.make_macros(sql)?;
         let named: Vec<(u32, &Sheet)> =
             (0..).zip(&self.sheets).filter(|(_, sheet)| sheet.is_named_in(sql)).collect();
         let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
@@ -217,6 +223,24 @@ impl Mounted {
                 self.told.insert(name);
             }
         }
+        Ok(())
+    }
+
+    /// Makes the macros when a text first may call one; what they are of each table is
+    /// told to both sessions.
+    fn make_macros(&mut self, sql: &str) -> Result<()> {
+        let sheets = self.sheets.len();
+        if self.macros == Some(sheets) || !macros::are_named_in(sql) {
+            return Ok(());
+        }
+        if self.macros.is_none() {
+            self.run(macros::CREATE)?;
+        }
+        let tables = self.sheets.iter().map(|sheet| Ok((sheet.name.as_str(), sheet.table()?)));
+        let told = macros::tell(tables.collect::<Result<Vec<_>>>()?.into_iter());
+        self.planner.execute_batch(&told).map_err(|error| self.sort(&error))?;
+        self.run(&told)?;
+        self.macros = Some(sheets);
         Ok(())
     }
 

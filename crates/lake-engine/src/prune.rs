@@ -12,7 +12,7 @@ use lake_core::symbol::Symbol;
 use lake_core::value::Value;
 
 use crate::plan::{Cond, Only, Op, Test, Top, alike};
-use crate::split::Live;
+use crate::split::{self, Live};
 
 /// Finds out for which of these values an SQL expression holds; None: it fails.
 pub(crate) type Decide<'d> = dyn FnMut(&str, &[&str]) -> Option<HashSet<String>> + 'd;
@@ -39,8 +39,7 @@ pub(crate) struct Pruned<'a> {
 
 pub(crate) fn prune<'a>(table: &'a Table, cond: &Cond, decide: &mut Decide<'_>) -> Pruned<'a> {
     if *cond == Cond::Anything {
-        let live = table.segments().map(|(part, segment)| Live { part, segment }).collect();
-        return Pruned { live, by_symbol: true, all: true };
+        return Pruned { live: split::all(table), by_symbol: true, all: true };
     }
     let mut judge = Judge { table, roles: roles(table), held: HashMap::new() };
     let parts: Vec<(&Part, &[Segment])> = match judge.named(cond) {

@@ -10,6 +10,7 @@ use lake_log::{At, LogError, Snapshot};
 use serde_json::Value as Json;
 
 use crate::error::{EngineError, Result};
+use crate::macros;
 
 /// Opens another version of the same lake.
 pub type Past = Box<dyn FnMut(At) -> std::result::Result<Snapshot, LogError>>;
@@ -61,20 +62,22 @@ impl Sheet {
             .ok_or_else(|| EngineError::Internal(format!("table {} is gone", self.name)))
     }
 
-    /// Whether a text may speak of it. DuckDB's functions that take a name or a query
-    /// as a value may compute it, so that they speak of every table.
+    /// Whether a text may speak of it, by its name or by one that it computes.
     pub(crate) fn is_named_in(&self, sql: &str) -> bool {
         let (name, version) = match self.name.split_once('@') {
             Some((name, version)) => (name, Some(version)),
             None => (self.name.as_str(), None),
         };
-        let named = words(sql).any(|w| {
-            w.eq_ignore_ascii_case(name)
-                || w.eq_ignore_ascii_case("query")
-                || w.eq_ignore_ascii_case("query_table")
-        });
-        named && version.is_none_or(|v| sql.contains('@') && sql.contains(v))
+        let named = words(sql).any(|w| w.eq_ignore_ascii_case(name))
+            && version.is_none_or(|v| sql.contains('@') && sql.contains(v));
+        named || computes_a_query(sql) || macros::computes_a_table(sql)
     }
+}
+
+/// Whether a text may call DuckDB's functions that take a name or a query as a value. It
+/// may be computed.
+pub(crate) fn computes_a_query(sql: &str) -> bool {
+    words(sql).any(|w| w.eq_ignore_ascii_case("query") || w.eq_ignore_ascii_case("query_table"))
 }
 
 pub(crate) fn words(sql: &str) -> impl Iterator<Item = &str> {
