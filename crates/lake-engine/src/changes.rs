@@ -9,69 +9,80 @@
 //! Rows are compared as values, of the newer version's columns. So what wrote files
 //! anew without changing a row, as compaction does, is read but is no change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use duckdb::Connection;
-use lake_core::id::{SegmentId, TableId, Version};
+use lake_core::id::{SegmentId, Version};
 use lake_core::schema::FieldId;
 use lake_core::segment::Segment;
-use lake_core::state::{State, Table};
-use lake_log::Snapshot;
+use lake_core::state::Table;
 
-use crate::error::{EngineError, Result};
-use crate::mounted::{Mounted, Query};
+use crate::error::Result;
+use crate::plan::{Cond, Want};
+use crate::prune;
+use crate::reading::{Reading, decide};
 use crate::scan::{BROUGHT, Scans};
 use crate::split::{self, Live};
-use crate::views;
+use crate::views::{self, View};
 use ground::Ground;
+use question::Sided;
 
 mod ground;
 mod question;
 
-/// The changes of a table between two leased versions.
-pub struct Changes {
-    mounted: Mounted,
-    question: String,
-    _leases: [Snapshot; 2],
+pub(crate) use question::columns;
+
+/// A table at two versions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Between<'a> {
+    /// None: it was not there yet.
+    pub(crate) since: Option<&'a Table>,
+    pub(crate) until: &'a Table,
+    pub(crate) versions: (Version, Version),
 }
 
-impl Changes {
-    pub(crate) fn new(mounted: Mounted, question: String, leases: [Snapshot; 2]) -> Changes {
-        Changes { mounted, question, _leases: leases }
-    }
-
-    /// `_change`, `_version`, and the table's columns as the newer version has them;
-    /// in the order of the key.
-    pub fn query(&mut self) -> Result<Query<'_>> {
-        self.mounted.query(&self.question)
-    }
-}
-
-/// A question over a session in which only its answer can be seen.
-pub(crate) fn ask(
-    connection: Connection,
-    since: &State,
-    until: &State,
-    table: TableId,
-    root: String,
-) -> Result<(Mounted, String)> {
-    let Some(now) = until.table_by_id(table) else {
-        let message = format!("version {} has no such table", until.version);
-        return Err(EngineError::Sql { message, hint: None });
+/// What changed as a view of that name, with the columns that [`columns`] tells; of keys
+/// that no want asks for nothing is read.
+pub(crate) fn reading(
+    between: &Between<'_>,
+    name: &str,
+    wants: &[Want],
+    planner: &Connection,
+    root: &str,
+) -> Result<(Reading, View)> {
+    let table = between.until;
+    let cond = match wants {
+        [] => Cond::Anything,
+        several => {
+            Cond::some(several.iter().map(|want| want.cond.without_first(question::OWN.len())))
+        }
     };
-    let sides = Sides::of(since.table_by_id(table), now);
-    let asked = sides.asked(now, since.version, until.version, &root)?;
-    for statement in &asked.setup {
-        connection.execute_batch(statement).map_err(|error| EngineError::of(&error, &root))?;
-    }
-    // No table of the lake is in the session: none can be mistaken for one of ours.
-    let nothing = State::empty("").into();
-    Ok((Mounted::new(connection, nothing, None, root)?, asked.question))
+    let sides = Sides::of(between, |all| {
+        prune::keep(table, all, &cond, &mut |sql, values| decide(planner, sql, values))
+    });
+    let asked = sides.asked(between, name, root)?;
+    let names: Vec<&str> = table.schema().fields.iter().map(|f| f.name.as_str()).collect();
+    let mut seen = HashSet::new();
+    let read = sides.since.iter().chain(&sides.until).filter(|one| seen.insert(one.segment.id));
+    let files = read.map(|one| table.path(one.part, one.segment)).collect();
+    let older = between.since.into_iter().flat_map(Table::segments);
+    let all: HashSet<_> = older.chain(table.segments()).map(|(_, segment)| segment.id).collect();
+    let reading = Reading {
+        table: name.to_owned(),
+        segments_total: all.len(),
+        files,
+        condition: (cond != Cond::Anything).then(|| cond.text(&names)),
+        newest: false,
+        changes: true,
+        outlined: false,
+    };
+    let text = question::text(table, between.versions, &asked.sides);
+    Ok((reading, View { setup: asked.setup, create: views::create(name, &text) }))
 }
 
 struct Asked {
     setup: Vec<String>,
-    question: String,
+    sides: Sided,
 }
 
 /// What is read of the two versions, each in its table's order.
@@ -85,12 +96,17 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn of(since: Option<&'a Table>, until: &'a Table) -> Sides<'a> {
-        let (old, new) = (since.map(split::all).unwrap_or_default(), split::all(until));
+    /// `wanted` takes those segments that may hold a key that is asked for.
+    fn of(
+        between: &Between<'a>,
+        mut wanted: impl FnMut(Vec<Live<'a>>) -> Vec<Live<'a>>,
+    ) -> Sides<'a> {
+        let old = wanted(between.since.map(split::all).unwrap_or_default());
+        let new = wanted(split::all(between.until));
         let (in_old, in_new) = (by_id(&old), by_id(&new));
         let lost: Vec<_> = old.iter().filter(|one| !is_in(one, &in_new)).copied().collect();
         let come: Vec<_> = new.iter().filter(|one| !is_in(one, &in_old)).copied().collect();
-        if until.def.key.is_empty() {
+        if between.until.def.key.is_empty() {
             return Sides { since: lost, until: come, ..Sides::default() };
         }
         let ground = Ground::of(lost.iter().chain(&come));
@@ -102,14 +118,9 @@ impl<'a> Sides<'a> {
         Sides { since, until, changed: [lost, come], neighbours }
     }
 
-    fn asked(
-        &self,
-        table: &'a Table,
-        since: Version,
-        until: Version,
-        root: &'a str,
-    ) -> Result<Asked> {
-        let mut scans = Scans::new(table, "changes", root);
+    fn asked(&self, between: &Between<'a>, name: &str, root: &'a str) -> Result<Asked> {
+        let table = between.until;
+        let mut scans = Scans::new(table, name, root);
         let mut ids: Vec<FieldId> = table.schema().fields.iter().map(|f| f.id).collect();
         let before = views::rows(table, self.since.clone(), &ids, None, &mut scans)?;
         ids.push(BROUGHT);
@@ -122,10 +133,8 @@ impl<'a> Sides<'a> {
             }
         }
         let keys = self.neighbours.then(|| views::union(&keys));
-        let mut setup = scans.setup;
-        setup.extend(question::views(table, before.as_deref(), after.as_deref(), keys.as_deref()));
-        let one_sided = (self.since.is_empty(), self.until.is_empty());
-        Ok(Asked { setup, question: question::text(table, one_sided, since, until) })
+        let sides = Sided::new(table, before.as_deref(), after.as_deref(), keys.as_deref());
+        Ok(Asked { setup: scans.setup, sides })
     }
 }
 

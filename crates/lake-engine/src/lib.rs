@@ -7,9 +7,14 @@
 //! ones, `scan` and `views` spell the SQL) and streams the rows of the user's own
 //! text.
 //!
+//! A name in SQL is a table of the mounted version, of another (`"bars@42"`), or what
+//! changed between two (`"bars@41..45"`, `changes`): `sheet` tells them apart, and `called`
+//! finds those that the arguments of `macros` name.
+//!
 //! What is not here: any writing. A statement that is not a question is refused.
 
 mod brought;
+mod called;
 mod changes;
 mod error;
 mod facts;
@@ -33,7 +38,6 @@ mod types;
 mod value;
 mod views;
 
-pub use changes::Changes;
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
 pub use facts::{Fact, Facts};

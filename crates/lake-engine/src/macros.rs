@@ -20,7 +20,11 @@ pub struct Macro {
     pub example: &'static str,
 }
 
-pub const MACROS: [Macro; 4] = [
+/// The macro of what changed, and the one that makes a table's name of its arguments.
+pub(crate) const CHANGES: &str = "changes";
+pub(crate) const BETWEEN: &str = "_lake_between";
+
+pub const MACROS: [Macro; 5] = [
     Macro {
         name: "latest",
         usage: "latest(table)",
@@ -45,6 +49,12 @@ pub const MACROS: [Macro; 4] = [
         help: "each close over the one before it of the same symbol, less one",
         example: "SELECT symbol, stddev(return) FROM returns('bars') GROUP BY symbol",
     },
+    Macro {
+        name: CHANGES,
+        usage: "changes(table, since, until)",
+        help: "rows added, updated and deleted between two versions, or since one",
+        example: "FROM changes('bars', 41, 45) WHERE symbol = '600519'",
+    },
 ];
 
 /// The statements that make them.
@@ -63,15 +73,24 @@ CREATE MACRO \"asof\"(t, ts) AS TABLE FROM query(_lake_ask(t,
 CREATE MACRO resample(t, width) AS TABLE FROM query(_lake_ask(t,
   _lake_of(t).resample1 || _lake_text(width) || _lake_of(t).resample2, _lake_of(t).unpriced));
 CREATE MACRO returns(t) AS TABLE
-  FROM query(_lake_ask(t, _lake_of(t).returns, _lake_of(t).unpriced));";
+  FROM query(_lake_ask(t, _lake_of(t).returns, _lake_of(t).unpriced));
+CREATE MACRO _lake_between(t, since, until := NULL) AS CASE
+  WHEN t IS NULL OR since IS NULL THEN error('changes() needs a table and a version')
+  ELSE t || '@' || since || '..' || coalesce(CAST(until AS VARCHAR), '') END;
+CREATE MACRO changes(t, since, until := NULL) AS TABLE
+  FROM query('FROM \"' || replace(_lake_between(t, since, until), '\"', '\"\"') || '\"');";
 
-/// The statement that says what they are of each table, by its name in SQL.
-pub(crate) fn tell<'a>(tables: impl Iterator<Item = (&'a str, &'a Table)>) -> String {
-    let mut entries: Vec<String> = tables
-        .map(|(name, table)| {
-            format!("{}: {}", literal(&name.to_lowercase()), fields(&texts(name, table)))
-        })
-        .collect();
+/// The statement that says what they are of each table, by its name in SQL; None: of what
+/// changed in a table they are nothing.
+pub(crate) fn tell(tables: &[(&str, Option<&Table>)]) -> String {
+    let entry = |(name, table): &(&str, Option<&Table>)| {
+        let texts = match table {
+            Some(table) => texts(name, table),
+            None => Texts::refused(&format!("{name} is what changed in a table, not a table")),
+        };
+        format!("{}: {}", literal(&name.to_lowercase()), fields(&texts))
+    };
+    let mut entries: Vec<String> = tables.iter().map(entry).collect();
     if entries.is_empty() {
         // An empty map has no type.
         entries.push(format!("'': {}", fields(&Texts::default())));
@@ -95,6 +114,13 @@ struct Texts {
     returns: Option<String>,
     untimed: Option<String>,
     unpriced: Option<String>,
+}
+
+impl Texts {
+    fn refused(why: &str) -> Texts {
+        let why = Some(why.to_owned());
+        Texts { untimed: why.clone(), unpriced: why, ..Texts::default() }
+    }
 }
 
 fn fields(texts: &Texts) -> String {
@@ -125,8 +151,7 @@ fn texts(name: &str, table: &Table) -> Texts {
         def.partition_by.iter().filter_map(|id| field(*id)).map(|f| quoted(&f.name)).collect();
     let order: Vec<&Field> = def.range_columns().into_iter().filter_map(field).collect();
     let Some(time) = order.first() else {
-        let why = Some(format!("table {name} has no column that orders its rows"));
-        return Texts { untimed: why.clone(), unpriced: why, ..Texts::default() };
+        return Texts::refused(&format!("table {name} has no column that orders its rows"));
     };
     let from = format!("FROM {}", quoted(name));
     let by_symbol = match symbol.is_empty() {
@@ -250,5 +275,7 @@ fn names_a_table(argument: &str) -> bool {
     end > 0 && after.is_some_and(|after| after.trim_start().starts_with([',', ')']))
 }
 
+#[cfg(test)]
+mod pruned;
 #[cfg(test)]
 mod tests;

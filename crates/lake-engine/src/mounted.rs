@@ -15,12 +15,13 @@ use lake_core::types::quoted;
 use lake_log::Snapshot;
 use serde_json::Value as Json;
 
+use crate::called;
 use crate::error::{EngineError, Result};
 use crate::facts::{self, Facts};
 use crate::gate;
 use crate::macros;
 use crate::plan::{self, Want};
-use crate::reading::{Reading, reading};
+use crate::reading::Reading;
 use crate::session::Interrupt;
 use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
@@ -150,18 +151,21 @@ impl Mounted {
     /// Prepares one SELECT-like statement. All else is refused.
     pub fn query(&mut self, sql: &str) -> Result<Query<'_>> {
         let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
-        let tree = tree.unwrap_or_default();
-        self.mount_past(&tree)?;
-        self.tell(&tree)?;
         self.make_macros(sql)?;
+        let past = self.mount_past(&tree)?;
+        self.make_macros(sql)?;
+        self.tell(&tree)?;
+        let spoken = sheet::spoken(&tree, &past);
+        let any = sheet::computes_a_query(sql) || macros::computes_a_table(sql);
+        let is_named =
+            |sheet: &Sheet| any || past.contains(&sheet.name) || sheet.is_named_in(&spoken);
         let named: Vec<(u32, &Sheet)> =
-            (0..).zip(&self.sheets).filter(|(_, sheet)| sheet.is_named_in(sql)).collect();
+            (0..).zip(&self.sheets).filter(|(_, sheet)| is_named(sheet)).collect();
         let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
         let mut readings = Vec::new();
         for (number, sheet) in named {
             let wants = wants.get(&number).map_or(&[][..], Vec::as_slice);
-            let (table, name) = (sheet.table()?, &sheet.name);
-            let (reading, view) = reading(table, name, wants, &self.planner, &self.root)?;
+            let (reading, view) = sheet.reading(wants, &self.planner, &self.root)?;
             view.setup.iter().try_for_each(|statement| self.run(statement))?;
             self.run(&view.create)?;
             readings.push(reading);
@@ -193,20 +197,27 @@ impl Mounted {
         by_stub
     }
 
-    /// Mounts the tables that the tree names with a version.
-    fn mount_past(&mut self, tree: &Json) -> Result<()> {
-        for name in sheet::past_names(tree) {
-            if self.sheets.iter().any(|sheet| sheet.name.eq_ignore_ascii_case(&name)) {
-                continue;
-            }
-            let Some(past) = &mut self.past else { continue };
-            let sheet = Sheet::of_past(&name, past)?;
-            self.add_sheet(sheet)?;
+    /// Mounts the tables that the tree names with a version, and returns their names.
+    fn mount_past(&mut self, tree: &Json) -> Result<BTreeSet<String>> {
+        let mut names = sheet::past_names(tree);
+        if self.macros.is_some() {
+            names.append(&mut called::names(&self.connection, tree));
         }
-        Ok(())
+        let mut mounted = BTreeSet::new();
+        for name in names {
+            let same = |sheet: &&Sheet| sheet.name.eq_ignore_ascii_case(&name);
+            if let Some(sheet) = self.sheets.iter().find(same) {
+                mounted.insert(sheet.name.clone());
+            } else if let Some(past) = &mut self.past {
+                let sheet = Sheet::of_past(&name, past, &self.state)?;
+                self.add_sheet(sheet)?;
+                mounted.insert(name);
+            }
+        }
+        Ok(mounted)
     }
 
-    fn add_sheet(&mut self, sheet: Sheet) -> Result<()> {
+    pub(crate) fn add_sheet(&mut self, sheet: Sheet) -> Result<()> {
         self.put(&sheet, self.sheets.len())?;
         self.sheets.push(sheet);
         Ok(())
@@ -236,8 +247,8 @@ impl Mounted {
         if self.macros.is_none() {
             self.run(macros::CREATE)?;
         }
-        let tables = self.sheets.iter().map(|sheet| Ok((sheet.name.as_str(), sheet.table()?)));
-        let told = macros::tell(tables.collect::<Result<Vec<_>>>()?.into_iter());
+        let tables: Result<Vec<_>> = self.sheets.iter().map(Sheet::subject).collect();
+        let told = macros::tell(&tables?);
         self.planner.execute_batch(&told).map_err(|error| self.sort(&error))?;
         self.run(&told)?;
         self.macros = Some(sheets);
@@ -246,10 +257,10 @@ impl Mounted {
 
     /// Makes a table's view, empty yet, and its stub.
     fn put(&self, sheet: &Sheet, number: usize) -> Result<()> {
-        let table = sheet.table()?;
-        self.run(&views::empty(table, &sheet.name))?;
+        let columns = sheet.columns()?;
+        self.run(&views::empty(&columns, &sheet.name))?;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let stub = self.planner.execute_batch(&plan::stub(table, &sheet.name, number));
+        let stub = self.planner.execute_batch(&plan::stub(&columns, &sheet.name, number));
         stub.map_err(|error| self.sort(&error))
     }
 

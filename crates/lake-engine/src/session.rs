@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use duckdb::{Config, Connection, InterruptHandle};
-use lake_core::id::TableId;
 use lake_core::layout;
 use lake_log::Snapshot;
 
-use crate::changes::{self, Changes};
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
 use crate::mounted::Mounted;
@@ -71,35 +69,6 @@ impl Engine {
         let root = text(root)?;
         self.lock(&root)?;
         Mounted::new(self.connection, state, Some(snapshot), root)
-    }
-
-    /// What differs in a table between two snapshots, whose leases are held as long as
-    /// the result lives.
-    pub fn changes(
-        self,
-        since: Snapshot,
-        until: Snapshot,
-        table: TableId,
-        root: &Path,
-    ) -> Result<Changes> {
-        let root = text(root)?;
-        self.lock(&root)?;
-        let (mounted, question) =
-            changes::ask(self.connection, since.state(), until.state(), table, root)?;
-        Ok(Changes::new(mounted, question, [since, until]))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn changes_of_states(
-        self,
-        since: &lake_core::state::State,
-        until: &lake_core::state::State,
-        table: TableId,
-        root: &Path,
-    ) -> Result<(Mounted, String)> {
-        let root = text(root)?;
-        self.lock(&root)?;
-        changes::ask(self.connection, since, until, table, root)
     }
 
     #[cfg(test)]

@@ -39,7 +39,8 @@ pub(crate) fn view_of<'a>(
 ) -> Result<View> {
     let all: Vec<FieldId> = table.schema().fields.iter().map(|f| f.id).collect();
     let mut scans = Scans::new(table, name, root);
-    let query = rows(table, live, &all, outline, &mut scans)?.unwrap_or_else(|| nothing(table));
+    let query =
+        rows(table, live, &all, outline, &mut scans)?.unwrap_or_else(|| nothing(&columns(table)));
     Ok(View { setup: scans.setup, create: create(name, &query) })
 }
 
@@ -75,23 +76,26 @@ pub(crate) fn rows<'a>(
     Ok((!parts.is_empty()).then(|| union(&parts)))
 }
 
-/// A view with the right columns and no rows.
-pub(crate) fn empty(table: &Table, name: &str) -> String {
-    create(name, &nothing(table))
+/// The names and types of a table's columns.
+pub(crate) fn columns(table: &Table) -> Vec<(String, String)> {
+    table.schema().fields.iter().map(|f| (f.name.clone(), f.ty.to_string())).collect()
 }
 
-/// The right columns and no rows.
-pub(crate) fn nothing(table: &Table) -> String {
-    let columns: Vec<String> = table
-        .schema()
-        .fields
+/// A view with these columns and no rows.
+pub(crate) fn empty(columns: &[(String, String)], name: &str) -> String {
+    create(name, &nothing(columns))
+}
+
+/// These columns and no rows.
+pub(crate) fn nothing(columns: &[(String, String)]) -> String {
+    let columns: Vec<String> = columns
         .iter()
-        .map(|f| format!("CAST(NULL AS {}) AS {}", f.ty, quoted(&f.name)))
+        .map(|(name, ty)| format!("CAST(NULL AS {ty}) AS {}", quoted(name)))
         .collect();
     format!("SELECT {} WHERE false", columns.join(", "))
 }
 
-fn create(name: &str, query: &str) -> String {
+pub(crate) fn create(name: &str, query: &str) -> String {
     format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 

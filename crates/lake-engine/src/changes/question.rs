@@ -1,8 +1,7 @@
 //! The changes between two sides as SQL. Pure text.
 //!
-//! The sides are the views `_lake_since` and `_lake_until`, whose columns are `c0`, `c1`
-//! and so on, so that no column of the table can be taken for one of ours; the later one
-//! also has the version that brought each row.
+//! The columns of a side are `c0`, `c1` and so on, so that no column of the table can be
+//! taken for one of ours; the later one also has the version that brought each row.
 
 use lake_core::id::Version;
 use lake_core::schema::FieldId;
@@ -12,53 +11,83 @@ use lake_core::types::quoted;
 use crate::scan::VERSION;
 use crate::views;
 
-/// The statements that make the two views. None: the side has no rows. With `keys`,
-/// only rows that have one of these keys.
-pub(super) fn views(
-    table: &Table,
-    since: Option<&str>,
-    until: Option<&str>,
-    keys: Option<&str>,
-) -> [String; 2] {
-    let columns = all(table, "c");
-    let none = views::nothing(table);
-    let narrowed = keys.map(|keys| {
-        let key: Vec<usize> = places(table, &table.def.key);
-        let names: Vec<String> = (0..key.len()).map(|i| format!("_lake_k{i}")).collect();
-        let on = key.iter().zip(&names).map(|(at, name)| format!("c{at} = {name}"));
-        let on = on.collect::<Vec<_>>().join(" AND ");
-        format!(" SEMI JOIN ({keys}) AS _lake_k({}) ON {on}", names.join(", "))
-    });
-    let view = |name: &str, rows: &str, more: &str| {
-        let narrowed = narrowed.as_deref().unwrap_or_default();
-        format!(
-            "CREATE VIEW {name} AS SELECT * FROM ({rows}) AS _lake_r({}{more}){narrowed}",
-            columns.join(", ")
-        )
-    };
-    let dated = format!("SELECT *, CAST(NULL AS UBIGINT) FROM ({none})");
-    [
-        view("_lake_since", since.unwrap_or(&none), ""),
-        view("_lake_until", until.unwrap_or(&dated), &format!(", {VERSION}")),
-    ]
+/// The columns before those of the table.
+pub(crate) const OWN: [(&str, &str); 2] = [("_change", "VARCHAR"), ("_version", "UBIGINT")];
+
+/// The names and types of the columns. A column of the table that is called as one of ours
+/// gets another name.
+pub(crate) fn columns(table: &Table) -> Vec<(String, String)> {
+    let mut columns: Vec<(String, String)> =
+        OWN.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();
+    let of_table = views::columns(table);
+    for (name, ty) in &of_table {
+        let taken = |name: &str| {
+            let mut all = columns.iter().map(|(name, _)| name).chain(of_table.iter().map(|c| &c.0));
+            all.any(|other| other.eq_ignore_ascii_case(name))
+        };
+        let mut own = name.clone();
+        if OWN.iter().any(|(ours, _)| ours.eq_ignore_ascii_case(name)) {
+            while taken(&own) {
+                own.push_str("_1");
+            }
+        }
+        columns.push((own, ty.clone()));
+    }
+    columns
 }
 
-/// `empty`: which of the two sides has no rows.
-pub(super) fn text(table: &Table, empty: (bool, bool), since: Version, until: Version) -> String {
-    let rows = match empty {
-        (true, _) => added(),
-        (_, true) => taken(),
-        _ if table.def.key.is_empty() => counted(table),
-        _ => paired(table),
+/// The rows of the two sides as SELECTs; None: there are none.
+pub(super) struct Sided {
+    pub(super) since: Option<String>,
+    pub(super) until: Option<String>,
+}
+
+impl Sided {
+    /// With `keys`, only rows that have one of these keys.
+    pub(super) fn new(
+        table: &Table,
+        since: Option<&str>,
+        until: Option<&str>,
+        keys: Option<&str>,
+    ) -> Sided {
+        let columns = all(table, "c").join(", ");
+        let narrowed = keys.map_or_else(String::new, |keys| {
+            let key: Vec<usize> = places(table, &table.def.key);
+            let names: Vec<String> = (0..key.len()).map(|i| format!("_lake_k{i}")).collect();
+            let on = key.iter().zip(&names).map(|(at, name)| format!("c{at} = {name}"));
+            let on = on.collect::<Vec<_>>().join(" AND ");
+            format!(" SEMI JOIN ({keys}) AS _lake_k({}) ON {on}", names.join(", "))
+        });
+        let side = |rows: &str, more: &str| {
+            format!("SELECT * FROM ({rows}) AS _lake_r({columns}{more}){narrowed}")
+        };
+        Sided {
+            since: since.map(|rows| side(rows, "")),
+            until: until.map(|rows| side(rows, &format!(", {VERSION}"))),
+        }
+    }
+}
+
+pub(super) fn text(table: &Table, versions: (Version, Version), sides: &Sided) -> String {
+    let (since, until) = versions;
+    let rows = match (&sides.since, &sides.until) {
+        (None, None) => return views::nothing(&columns(table)),
+        (None, Some(rows)) => added(rows),
+        (Some(rows), None) => taken(rows),
+        (Some(old), Some(new)) if table.def.key.is_empty() => counted(table, old, new),
+        (Some(old), Some(new)) => paired(table, old, new),
     };
-    let mut shown = vec![
-        "_lake_change AS \"_change\"".to_owned(),
-        format!(
-            "CASE WHEN {VERSION} > {since} THEN {VERSION} ELSE CAST({until} AS UBIGINT) END AS \"_version\""
-        ),
+    let mut values = vec![
+        "_lake_change".to_owned(),
+        format!("CASE WHEN {VERSION} > {since} THEN {VERSION} ELSE CAST({until} AS UBIGINT) END"),
     ];
-    let fields = table.schema().fields.iter().enumerate();
-    shown.extend(fields.map(|(i, f)| format!("c{i} AS {}", quoted(&f.name))));
+    values.extend(all(table, "c"));
+    let names = columns(table);
+    let shown: Vec<String> = values
+        .iter()
+        .zip(&names)
+        .map(|(value, (name, _))| format!("{value} AS {}", quoted(name)))
+        .collect();
     format!("SELECT {} FROM ({rows}) ORDER BY {}", shown.join(", "), order(table).join(", "))
 }
 
@@ -80,19 +109,19 @@ fn order(table: &Table) -> Vec<String> {
     order
 }
 
-fn added() -> String {
-    "SELECT *, 'insert' AS _lake_change, true AS _lake_new FROM _lake_until".into()
+fn added(rows: &str) -> String {
+    format!("SELECT *, 'insert' AS _lake_change, true AS _lake_new FROM ({rows})")
 }
 
-fn taken() -> String {
+fn taken(rows: &str) -> String {
     format!(
         "SELECT *, CAST(NULL AS UBIGINT) AS {VERSION}, 'delete' AS _lake_change, \
-         false AS _lake_new FROM _lake_since"
+         false AS _lake_new FROM ({rows})"
     )
 }
 
 /// A key has at most one row on each side.
-fn paired(table: &Table) -> String {
+fn paired(table: &Table, old: &str, new: &str) -> String {
     let key = places(table, &table.def.key);
     let on: Vec<String> = key.iter().map(|at| format!("_lake_o.c{at} = _lake_n.c{at}")).collect();
     let count = table.schema().fields.len();
@@ -109,8 +138,8 @@ fn paired(table: &Table) -> String {
          CASE WHEN _lake_new THEN 'update_after' ELSE 'update_before' END \
          WHEN _lake_new THEN 'insert' ELSE 'delete' END AS _lake_change, \
          _lake_new, {VERSION} FROM (SELECT {}, {VERSION}, _lake_was, _lake_is \
-         FROM (SELECT *, true AS _lake_was FROM _lake_since) AS _lake_o \
-         FULL JOIN (SELECT *, true AS _lake_is FROM _lake_until) AS _lake_n ON {} WHERE {}), \
+         FROM (SELECT *, true AS _lake_was FROM ({old})) AS _lake_o \
+         FULL JOIN (SELECT *, true AS _lake_is FROM ({new})) AS _lake_n ON {} WHERE {}), \
          (VALUES (false), (true)) AS _lake_s(_lake_new) \
          WHERE CASE WHEN _lake_new THEN _lake_is ELSE _lake_was END",
         columns.join(", "),
@@ -122,7 +151,7 @@ fn paired(table: &Table) -> String {
 
 /// Without a key equal rows are told apart by nothing: it counts how many there are.
 /// Of those that are there still, those whose version is not known are the first.
-fn counted(table: &Table) -> String {
+fn counted(table: &Table, old: &str, new: &str) -> String {
     let columns = all(table, "c").join(", ");
     format!(
         "SELECT {columns}, _lake_new, \
@@ -134,7 +163,7 @@ fn counted(table: &Table) -> String {
          count(*) FILTER (_lake_side) AS _lake_is, _lake_is > _lake_was AS _lake_new, \
          list({VERSION} ORDER BY {VERSION} NULLS FIRST) FILTER (_lake_side) AS _lake_all \
          FROM (SELECT {columns}, CAST(NULL AS UBIGINT) AS {VERSION}, false AS _lake_side \
-         FROM _lake_since UNION ALL SELECT {columns}, {VERSION}, true FROM _lake_until) \
+         FROM ({old}) UNION ALL SELECT {columns}, {VERSION}, true FROM ({new})) \
          GROUP BY {columns} HAVING _lake_was <> _lake_is)"
     )
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use lake_core::edit::Action;
 use lake_core::id::TableId;
 use lake_core::schema::Field;
@@ -6,28 +8,28 @@ use lake_core::state::State;
 use lake_core::types::Type;
 use lake_core::value::{Range, Value};
 
-use crate::error::Result;
+use super::{Between, Sides};
 use crate::fixture::{Lake, ints, of, rows, span};
 use crate::mounted::Mounted;
-use crate::session::{Engine, Options};
+use crate::sheet::Sheet;
 
 const BARS: &str = "symbol VARCHAR, d INTEGER, px DOUBLE";
 
-pub(super) fn changes(lake: &Lake, since: &State, until: &State, table: &str) -> (Mounted, String) {
-    tried(lake, since, until, table).unwrap()
-}
-
-fn tried(lake: &Lake, since: &State, until: &State, table: &str) -> Result<(Mounted, String)> {
-    let options = Options { threads: Some(1), ..Options::default() };
-    let engine = Engine::open(&options).unwrap();
-    let id = until.table(table).unwrap().def.id;
-    engine.changes_of_states(since, until, id, lake.root.path())
+/// A session with the changes as the table `changes`.
+pub(super) fn changes(lake: &Lake, since: &State, until: &State, table: &str) -> Mounted {
+    let [since, until] = [since, until].map(|state| Arc::new(state.clone()));
+    let sheets = Sheet::all(&until).into_iter();
+    let sheet = sheets.filter(|sheet| sheet.name == table).map(|sheet| sheet.since(&since));
+    let mut sheet = sheet.last().unwrap().unwrap();
+    sheet.name = "changes".into();
+    let mut mounted = lake.mount();
+    mounted.add_sheet(sheet).unwrap();
+    mounted
 }
 
 /// Each change as `what@version:symbol:day:...`.
 fn told(lake: &Lake, since: &State, until: &State, table: &str) -> Vec<String> {
-    let (mut mounted, question) = changes(lake, since, until, table);
-    let rows = rows(&mut mounted, &question).unwrap_or_else(|e| panic!("{question}: {e:?}"));
+    let rows = rows(&mut changes(lake, since, until, table), "FROM changes").unwrap();
     rows.iter().map(|r| format!("{}@{}:{}", r[0], r[1], r[2..].join(":"))).collect()
 }
 
@@ -96,7 +98,10 @@ fn only_what_can_differ_is_read() {
         ["update_before@8:A:12:1.0", "update_after@8:A:12:2.0", "insert@8:A:13:2.0"]
     );
     assert!(lake.state.version > only_there.version);
-    assert!(tried(&lake, &since, &only_there, "bars").is_err(), "a file that may differ is read");
+    let mut mounted = changes(&lake, &since, &only_there, "bars");
+    assert!(rows(&mut mounted, "FROM changes").is_err(), "a file that may differ is read");
+    // Of what is asked for.
+    assert_eq!(rows(&mut mounted, "FROM changes WHERE symbol = 'A'").unwrap().len(), 3);
 }
 
 /// A row of a big old file that shares no key with what is new is not compared.
@@ -106,11 +111,17 @@ fn neighbours_are_read_by_the_keys_that_changed() {
     put(&mut lake, "A", 1..=1000, 1);
     let since = lake.state.clone();
     put(&mut lake, "A", 500..=500, 2);
-    let (mut mounted, _) = changes(&lake, &since, &lake.state, "bars");
-    for side in ["_lake_since", "_lake_until"] {
-        let read = rows(&mut mounted, &format!("SELECT c1, c2 FROM {side}")).unwrap();
-        let px = if side == "_lake_since" { "1.0" } else { "2.0" };
-        assert_eq!(read, [["500", px]]);
+    let between = Between {
+        since: since.table("bars"),
+        until: lake.state.table("bars").unwrap(),
+        versions: (since.version, lake.state.version),
+    };
+    let root = lake.root.path().to_str().unwrap();
+    let asked = Sides::of(&between, |all| all).asked(&between, "changes", root).unwrap();
+    lake.db.execute_batch(&asked.setup.join(";")).unwrap();
+    for (side, px) in [(asked.sides.since, 1.0), (asked.sides.until, 2.0)] {
+        let sql = format!("SELECT list((c1, c2)) = [(500, {px}::DOUBLE)] FROM ({})", side.unwrap());
+        assert!(lake.db.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap(), "{sql}");
     }
 }
 

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use lake_core::segment::Part;
+use lake_core::value::{Range, Value};
 
 use super::computes_a_table;
 use crate::fixture::{Lake, ints, of, rows};
+use crate::sheet::Sheet;
 use crate::{MACROS, Mounted};
 
 const TICKS: &str = "symbol VARCHAR, ts TIMESTAMP, n INTEGER, price DOUBLE, volume BIGINT";
@@ -133,6 +137,70 @@ fn a_filter_reaches_the_files() {
     }
 }
 
+/// No file is there but those that can hold what is asked for.
+#[test]
+fn newest_rows_need_the_newest_files() {
+    let columns = "symbol VARCHAR, d INTEGER, n INTEGER, px DOUBLE";
+    let mut lake = Lake::new("lake").keyed("bars", columns).with(
+        "ticks",
+        columns,
+        &["symbol"],
+        &[],
+        &["d", "n"],
+    );
+    for (table, name) in [("bars", "A"), ("bars", "B"), ("ticks", "A"), ("ticks", "B")] {
+        let range = |min, max| match table {
+            "bars" => ints(min, max),
+            _ => {
+                let ends = [min, max].map(|d| vec![Value::Int(d), Value::Int(0)]);
+                let [min, max] = ends;
+                Some(Range::new(min, max))
+            }
+        };
+        lake.name(table, of(name), range(1, 3), None, 3);
+        let select = format!(
+            "SELECT '{name}' AS symbol, d::INT AS d, 0::INT AS n, d::DOUBLE AS px FROM range(4, 7) t(d)"
+        );
+        lake.add(table, of(name), range(4, 6), None, &select);
+        lake.add(table, of(name), range(7, 9), None, &select.replace("4, 7", "7, 10"));
+    }
+    let mut mounted = lake.mount();
+    for table in ["bars", "ticks"] {
+        for sql in [
+            format!("SELECT symbol, d FROM asof({table}, 6) ORDER BY ALL"),
+            format!("SELECT symbol, d FROM asof({table}, 6) WHERE px > 5 ORDER BY ALL"),
+        ] {
+            assert_eq!(all(&mut mounted, &sql), ["A 6", "B 6"], "{sql}");
+        }
+        let sql = format!("FROM latest({table})");
+        let query = mounted.query(&sql).unwrap();
+        assert_eq!((query.segments_read, query.segments_total), (2, 6), "{sql}");
+    }
+    let sql = "FROM latest(ticks) WHERE symbol = 'B' AND px > 5";
+    assert_eq!(mounted.query(sql).unwrap().readings[0].files.len(), 1);
+}
+
+#[test]
+fn a_table_of_another_version_is_one_too() {
+    let lake = lake();
+    let first = Arc::new(lake.state.clone());
+    let mut mounted = lake.mount();
+    assert_eq!(all(&mut mounted, "SELECT count(*) FROM latest(bars)"), ["2"]);
+    for (name, since) in [("bars@9", None), ("bars@5..9", Some(&first))] {
+        let sheet = Sheet::all(&first).remove(0);
+        let mut sheet =
+            since.map_or(Ok(sheet), |since| Sheet::all(&first).remove(0).since(since)).unwrap();
+        sheet.name = name.into();
+        mounted.add_sheet(sheet).unwrap();
+    }
+    for sql in ["FROM latest('bars@9')", "FROM latest(\"Bars@9\")", "FROM latest('bars' || '@9')"] {
+        assert_eq!(all(&mut mounted, sql).len(), 2, "{sql}");
+    }
+    assert_eq!(all(&mut mounted, "FROM changes(Bars, 5, 9)"), [""; 0]);
+    let error = rows(&mut mounted, "FROM latest('bars@5..9')").unwrap_err();
+    assert!(error.to_string().contains("is what changed in a table"), "{error}");
+}
+
 #[test]
 fn a_name_in_the_text_is_told_from_one_that_is_computed() {
     for sql in [
@@ -141,6 +209,8 @@ fn a_name_in_the_text_is_told_from_one_that_is_computed() {
         "FROM \"asof\"(\"bars\", '2026-01-01')",
         "SELECT latest FROM bars ASOF JOIN x USING (a)",
         "SELECT max(latest), returns FROM bars",
+        "FROM latest('bars@2026-11-20 15:00')",
+        "FROM changes(bars, $since)",
     ] {
         assert!(!computes_a_table(sql), "{sql}");
     }
@@ -163,7 +233,11 @@ fn a_name_in_the_text_is_told_from_one_that_is_computed() {
 #[test]
 fn their_examples_run() {
     let columns = "symbol VARCHAR, d DATE, close DOUBLE";
-    let mut mounted = Lake::new("lake").keyed("bars", columns).mount();
+    let lake = Lake::new("lake").keyed("bars", columns);
+    let mut mounted = lake.mount();
+    let mut between = Sheet::all(&Arc::new(lake.state.clone())).remove(0);
+    between.name = "bars@41..45".into();
+    mounted.add_sheet(between).unwrap();
     for of_it in MACROS {
         assert!(of_it.usage.starts_with(of_it.name) && of_it.example.contains(of_it.name));
         rows(&mut mounted, of_it.example).unwrap_or_else(|e| panic!("{}: {e}", of_it.example));

@@ -1,14 +1,15 @@
 use std::path::Path;
 
 use lake_cli::{Console, Failure, Outcome};
-use lake_engine::Engine;
-use lake_log::{Access, At, Lake};
+use lake_core::types::quoted;
+use lake_engine::Mounted;
+use lake_log::At;
 
+use crate::ask::{Ask, Session};
 use crate::failure::{of_engine, of_log};
 use crate::limits::Limits;
-use crate::open::table;
+use crate::open::{AtVersion, table};
 use crate::sink::{each_row, headers};
-use crate::stop::CtrlC;
 
 /// Show the rows that were added, updated and deleted between two versions of a table
 ///
@@ -28,7 +29,10 @@ use crate::stop::CtrlC;
 /// since, it is that of --until.
 ///
 /// Only files that differ between the two versions are read, and what shares keys with
-/// them. To go on later from where it stopped, a program names --until itself and gives
+/// them. In SQL the same is a table: changes('bars', 41, 45), or changes('bars', 41) for
+/// what changed since.
+///
+/// To go on later from where it stopped, a program names --until itself and gives
 /// that version as --since the next time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Changes {
@@ -45,29 +49,23 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let ctrl_c = CtrlC::hold();
-        let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;
-        let since = lake.snapshot(self.since).map_err(of_log)?;
-        let until = lake.snapshot(self.until.unwrap_or_default()).map_err(of_log)?;
-        let (from, to) = (since.version(), until.version());
+        let mut opened = Ask::from(self.limits).open(lake, &AtVersion::of(self.until))?;
+        let since = opened.lake.snapshot(self.since).map_err(of_log)?;
+        let (from, to) = (since.version(), opened.snapshot.version());
         if from > to {
             let message = format!("--since is version {from}, which is later than {to} of --until");
             return Err(Failure::bad_input(message).hint("give the older of the two as --since"));
         }
-        let table = table(until.state(), &self.table)?.def.id;
-        lake_store::process::raise_file_limit();
-        let timeout = self.limits.timeout;
-        let engine = Engine::open(&self.limits.options()).map_err(of_engine)?;
-        let stop = ctrl_c.watch(engine.interrupt(), timeout);
-        let changes = engine.changes(since, until, table, lake.root().path());
-        let mut changes = changes.map_err(|e| stop.explain(of_engine(e)))?;
-        print(&mut changes, console).map_err(|failure| stop.explain(failure))?;
+        let name = &table(opened.snapshot.state(), &self.table)?.def.name;
+        let sql = format!("FROM {}", quoted(&format!("{name}@{from}..")));
+        let Session { mut mounted, stop, .. } = opened.mount(None)?;
+        print(&mut mounted, &sql, console).map_err(|failure| stop.explain(failure))?;
         Ok(Outcome::Done)
     }
 }
 
-fn print(changes: &mut lake_engine::Changes, console: &mut Console) -> Result<(), Failure> {
-    let mut query = changes.query().map_err(of_engine)?;
+fn print(mounted: &mut Mounted, sql: &str, console: &mut Console) -> Result<(), Failure> {
+    let mut query = mounted.query(sql).map_err(of_engine)?;
     let rows = query.rows().map_err(of_engine)?;
     let columns = rows.columns.clone();
     let mut printer = console.printer(&headers(&columns));
