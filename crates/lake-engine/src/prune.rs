@@ -39,9 +39,14 @@ pub(crate) struct Pruned<'a, 'c> {
 }
 
 impl Pruned<'_, '_> {
-    /// Whether all rows of a segment meet the condition.
-    pub(crate) fn takes_all(&self, one: &Live<'_>) -> bool {
-        self.judge.must(self.cond, one)
+    /// How many rows of a segment surely meet the condition.
+    pub(crate) fn certain(&self, one: &Live<'_>) -> u64 {
+        let segment = one.segment;
+        if self.judge.must(self.cond, one, false) {
+            return segment.rows;
+        }
+        // One that has a range has a row that is not NULL there.
+        u64::from(segment.range.is_some() && self.judge.must(self.cond, one, true))
     }
 }
 
@@ -186,12 +191,13 @@ impl<'a, 'c> Judge<'a, 'c> {
         }
     }
 
-    /// Whether the condition holds for all rows of a segment, as far as is known.
-    fn must(&self, cond: &Cond, one: &Live<'_>) -> bool {
+    /// Whether the condition holds for all rows of a segment, as far as is known; `ranged`:
+    /// for all that are not NULL in the first range column.
+    fn must(&self, cond: &Cond, one: &Live<'_>, ranged: bool) -> bool {
         let (column, test) = match cond {
             Cond::Anything => return true,
-            Cond::All(conds) => return conds.iter().all(|c| self.must(c, one)),
-            Cond::Some(conds) => return conds.iter().any(|c| self.must(c, one)),
+            Cond::All(conds) => return conds.iter().all(|c| self.must(c, one, ranged)),
+            Cond::Some(conds) => return conds.iter().any(|c| self.must(c, one, ranged)),
             Cond::Of(column, test) => (*column, test),
         };
         match (self.role(column), one.part) {
@@ -203,7 +209,8 @@ impl<'a, 'c> Judge<'a, 'c> {
                 })
             }),
             (Role::Range, _) => {
-                let whole = self.table.schema().fields.get(column).is_some_and(|f| f.not_null);
+                let field = self.table.schema().fields.get(column);
+                let whole = ranged || field.is_some_and(|f| f.not_null);
                 one.segment.range.as_ref().filter(|_| whole).is_some_and(|range| {
                     match (range.min().first(), range.max().first()) {
                         (Some(min), Some(max)) => test.must_pass(min, max, &|_| false),

@@ -55,10 +55,9 @@ pub(crate) fn reading(
         let plain: HashSet<*const Segment> =
             split.plain.iter().map(|one| std::ptr::from_ref(one.segment)).collect();
         let certain = |one: &Live<'_>| {
-            let whole = pruned.takes_all(one)
-                && one.segment.masks.is_empty()
-                && plain.contains(&std::ptr::from_ref(one.segment));
-            if whole { one.segment.rows } else { 0 }
+            let alone =
+                one.segment.masks.is_empty() && plain.contains(&std::ptr::from_ref(one.segment));
+            if alone { pruned.certain(one) } else { 0 }
         };
         outline = match only {
             Only::Outline(asked) if pruned.by_symbol && outline::answers(table, asked) => {

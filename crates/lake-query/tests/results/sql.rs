@@ -107,10 +107,14 @@ fn what_macros_read_is_told() {
         let (_, stderr) = world.told(&["sql", sql, "--explain-files", "--format", "csv"]);
         stderr.lines().next().unwrap_or_default().to_owned()
     };
-    let one = r#"1 of 2 files, the others hold no row with "symbol" = '600519'"#;
-    for call in ["latest(bars)", "asof('bars', 9)", "latest('bars@4')"] {
+    for (call, table, cond) in [
+        ("latest(bars)", "bars", r#""symbol" = '600519'"#),
+        ("asof('bars', 9)", "bars", r#"("d" <= 9 AND "symbol" = '600519')"#),
+        ("latest('bars@4')", "bars@4", r#""symbol" = '600519'"#),
+    ] {
         let found = told(&format!("SELECT symbol, px FROM {call} WHERE symbol = '600519'"));
-        assert!(found.ends_with(one), "{call}: {found}");
+        let expected = format!("{table}: 1 of 2 files, the others hold no row with {cond}");
+        assert_eq!(found, expected);
     }
     assert_eq!(
         told("FROM changes(bars, 3)"),
