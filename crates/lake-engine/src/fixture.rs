@@ -26,7 +26,7 @@ pub(crate) struct Lake {
     pub(crate) state: State,
     /// Of the segments to come; the default is that of their commit.
     pub(crate) rank: Rank,
-    db: Connection,
+    pub(crate) db: Connection,
     next: u32,
 }
 

@@ -28,12 +28,12 @@ const PRAGMAS: [&str; 9] = [
 const ASKS: [&str; 5] = ["PIVOT", "UNPIVOT", "SELECT", "FROM", "WITH"];
 const WRITES: [&str; 6] = ["COPY", "DELETE", "INSERT", "INTO", "MERGE", "UPDATE"];
 
-/// Refuses what is not one question. Returns its parse tree, where DuckDB tells it.
-pub(crate) fn check(connection: &Connection, sql: &str) -> Result<Option<Value>> {
+/// Refuses what is not one question. Returns the question's parse tree; null of a PRAGMA.
+pub(crate) fn check(connection: &Connection, sql: &str) -> Result<Value> {
     match parse(connection, sql)? {
         Parsed::Questions(tree) => match count(&tree) {
             0 => Err(EngineError::refused("there is no statement", HINT)),
-            1 => Ok(Some(tree)),
+            1 => Ok(tree),
             n => Err(EngineError::refused(
                 format!("there are {n} statements; a query is one"),
                 "run them one by one, or join them with UNION ALL or WITH",
@@ -44,10 +44,9 @@ pub(crate) fn check(connection: &Connection, sql: &str) -> Result<Option<Value>>
             "the columns of this PIVOT depend on the data",
             "name them: PIVOT ... ON column IN ('a', 'b') USING ...",
         )),
-        Parsed::Other if is_told(connection, sql)? => Ok(None),
-        Parsed::Other => {
-            Err(EngineError::refused("only one SELECT-like statement can be run here", HINT))
-        }
+        Parsed::Other => told(connection, sql)?.ok_or_else(|| {
+            EngineError::refused("only one SELECT-like statement can be run here", HINT)
+        }),
     }
 }
 
@@ -92,23 +91,23 @@ fn writes(tree: &str) -> bool {
         .any(|word| tree.contains(&format!("\"type\":\"{word}_QUERY_NODE\"")))
 }
 
-fn is_told(connection: &Connection, sql: &str) -> Result<bool> {
+/// The tree of what an EXPLAIN explains, null of a PRAGMA that tells; None: it is neither.
+fn told(connection: &Connection, sql: &str) -> Result<Option<Value>> {
     let text = trimmed(sql);
     if text.contains(';') {
-        return Ok(false);
+        return Ok(None);
     }
     let (first, rest) = first_word(text);
-    match first.as_str() {
-        "EXPLAIN" => {
-            let question = explained(rest);
-            Ok(match parse(connection, question)? {
-                Parsed::Questions(tree) => count(&tree) == 1,
-                Parsed::Other => false,
-            })
+    Ok(match first.as_str() {
+        "EXPLAIN" => match parse(connection, explained(rest))? {
+            Parsed::Questions(tree) if count(&tree) == 1 => Some(tree),
+            _ => None,
+        },
+        "PRAGMA" if PRAGMAS.contains(&first_word(rest).0.as_str()) && !rest.contains('=') => {
+            Some(Value::Null)
         }
-        "PRAGMA" => Ok(PRAGMAS.contains(&first_word(rest).0.as_str()) && !rest.contains('=')),
-        _ => Ok(false),
-    }
+        _ => None,
+    })
 }
 
 /// Without line comments at the start, and without the last semicolon. A block

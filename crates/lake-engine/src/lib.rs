@@ -7,14 +7,22 @@
 //! ones, `scan` and `views` spell the SQL) and streams the rows of the user's own
 //! text.
 //!
+//! A name in SQL is a table of the mounted version, of another (`"bars@42"`), or what
+//! changed between two (`"bars@41..45"`, `changes`): `sheet` tells them apart, and `called`
+//! finds those that the arguments of `macros` name.
+//!
 //! What is not here: any writing. A statement that is not a question is refused.
 
+mod brought;
+mod called;
+mod changes;
 mod error;
 mod facts;
 #[cfg(test)]
 mod fixture;
 mod gate;
 mod literal;
+mod macros;
 mod masks;
 mod mounted;
 mod outline;
@@ -34,6 +42,7 @@ pub use duckdb::arrow;
 pub use error::{EngineError, Result};
 pub use facts::{Fact, Facts};
 pub use literal::literal;
+pub use macros::{MACROS, Macro};
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;
 pub use reading::Reading;

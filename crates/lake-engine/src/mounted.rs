@@ -15,11 +15,13 @@ use lake_core::types::quoted;
 use lake_log::Snapshot;
 use serde_json::Value as Json;
 
+use crate::called;
 use crate::error::{EngineError, Result};
 use crate::facts::{self, Facts};
 use crate::gate;
+use crate::macros;
 use crate::plan::{self, Want};
-use crate::reading::{Reading, reading};
+use crate::reading::Reading;
 use crate::session::Interrupt;
 use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
@@ -42,6 +44,8 @@ pub struct Mounted {
     facts: Option<Facts>,
     /// The tables of facts that are made.
     told: BTreeSet<String>,
+    /// The macros are made, and know so many sheets.
+    macros: Option<usize>,
     root: String,
     /// Whether queries are pruned; tests compare with those that are not.
     pub(crate) prunes: bool,
@@ -92,6 +96,7 @@ impl Mounted {
             past: None,
             facts: None,
             told: BTreeSet::new(),
+            macros: None,
             root,
             prunes: true,
             _snapshot: snapshot,
@@ -125,6 +130,7 @@ impl Mounted {
         for name in std::mem::take(&mut self.told) {
             self.run(&format!("DROP TABLE IF EXISTS {}.{}", facts::SCHEMA, quoted(&name)))?;
         }
+        self.macros = self.macros.map(|_| usize::MAX);
         self.sheets = Sheet::all(&state);
         (self.state, self._snapshot) = (state, Some(snapshot));
         self.put_all()
@@ -145,17 +151,21 @@ impl Mounted {
     /// Prepares one SELECT-like statement. All else is refused.
     pub fn query(&mut self, sql: &str) -> Result<Query<'_>> {
         let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
-        let tree = tree.unwrap_or_default();
-        self.mount_past(&tree)?;
+        self.make_macros(sql)?;
+        let past = self.mount_past(&tree)?;
+        self.make_macros(sql)?;
         self.tell(&tree)?;
+        let spoken = sheet::spoken(&tree, &past);
+        let any = sheet::computes_a_query(sql) || macros::computes_a_table(sql);
+        let is_named =
+            |sheet: &Sheet| any || past.contains(&sheet.name) || sheet.is_named_in(&spoken);
         let named: Vec<(u32, &Sheet)> =
-            (0..).zip(&self.sheets).filter(|(_, sheet)| sheet.is_named_in(sql)).collect();
+            (0..).zip(&self.sheets).filter(|(_, sheet)| is_named(sheet)).collect();
         let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
         let mut readings = Vec::new();
         for (number, sheet) in named {
             let wants = wants.get(&number).map_or(&[][..], Vec::as_slice);
-            let (table, name) = (sheet.table()?, &sheet.name);
-            let (reading, view) = reading(table, name, wants, &self.planner, &self.root)?;
+            let (reading, view) = sheet.reading(wants, &self.planner, &self.root)?;
             view.setup.iter().try_for_each(|statement| self.run(statement))?;
             self.run(&view.create)?;
             readings.push(reading);
@@ -188,9 +198,13 @@ impl Mounted {
         by_stub
     }
 
-    /// Mounts the tables that the tree names with a version.
-    fn mount_past(&mut self, tree: &Json) -> Result<()> {
-        let names = sheet::past_names(tree);
+    /// Mounts the tables that the tree names with a version, and returns their names.
+    fn mount_past(&mut self, tree: &Json) -> Result<BTreeSet<String>> {
+        let mut names = sheet::past_names(tree);
+        if self.macros.is_some() {
+            names.append(&mut called::names(&self.connection, tree));
+        }
+        let mut mounted = BTreeSet::new();
         for name in &names {
             // SQL takes names that differ by case for one; tags are two.
             let is_same = |other: &str| other.eq_ignore_ascii_case(name);
@@ -199,11 +213,12 @@ impl Mounted {
                 return Err(sheet::confused(name, other));
             }
             let known = self.sheets.iter().position(|sheet| is_same(&sheet.name));
-            if known.is_some_and(|at| !is_other(&self.sheets[at].name)) {
+            if let Some(at) = known.filter(|at| !is_other(&self.sheets[*at].name)) {
+                mounted.insert(self.sheets[at].name.clone());
                 continue;
             }
             let Some(past) = &mut self.past else { continue };
-            let sheet = Sheet::of_past(name, past)?;
+            let sheet = Sheet::of_past(name, past, &self.state)?;
             match known {
                 Some(at) => {
                     self.put(&sheet, at)?;
@@ -211,11 +226,12 @@ impl Mounted {
                 }
                 None => self.add_sheet(sheet)?,
             }
+            mounted.insert(name.clone());
         }
-        Ok(())
+        Ok(mounted)
     }
 
-    fn add_sheet(&mut self, sheet: Sheet) -> Result<()> {
+    pub(crate) fn add_sheet(&mut self, sheet: Sheet) -> Result<()> {
         self.put(&sheet, self.sheets.len())?;
         self.sheets.push(sheet);
         Ok(())
@@ -236,12 +252,30 @@ impl Mounted {
         Ok(())
     }
 
+    /// Makes the macros when a text first may call one; what they are of each table is
+    /// told to both sessions.
+    fn make_macros(&mut self, sql: &str) -> Result<()> {
+        let sheets = self.sheets.len();
+        if self.macros == Some(sheets) || !macros::are_named_in(sql) {
+            return Ok(());
+        }
+        if self.macros.is_none() {
+            self.run(macros::CREATE)?;
+        }
+        let tables: Result<Vec<_>> = self.sheets.iter().map(Sheet::subject).collect();
+        let told = macros::tell(&tables?);
+        self.planner.execute_batch(&told).map_err(|error| self.sort(&error))?;
+        self.run(&told)?;
+        self.macros = Some(sheets);
+        Ok(())
+    }
+
     /// Makes a table's view, empty yet, and its stub.
     fn put(&self, sheet: &Sheet, number: usize) -> Result<()> {
-        let table = sheet.table()?;
-        self.run(&views::empty(table, &sheet.name))?;
+        let columns = sheet.columns()?;
+        self.run(&views::empty(&columns, &sheet.name))?;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let stub = self.planner.execute_batch(&plan::stub(table, &sheet.name, number));
+        let stub = self.planner.execute_batch(&plan::stub(&columns, &sheet.name, number));
         stub.map_err(|error| self.sort(&error))
     }
 

@@ -5,14 +5,15 @@
 //! left out hides no row of one that is kept.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::slice;
 
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
 use lake_core::value::Value;
 
-use crate::plan::{Cond, Only, Op, Test, Top, alike};
-use crate::split::Live;
+use crate::plan::{Cond, Only, Op, Outline, Test, Top, alike};
+use crate::split::{self, Live};
 
 /// Finds out for which of these values an SQL expression holds; None: it fails.
 pub(crate) type Decide<'d> = dyn FnMut(&str, &[&str]) -> Option<HashSet<String>> + 'd;
@@ -28,21 +29,36 @@ enum Role {
 }
 
 /// What a condition leaves of a table.
-pub(crate) struct Pruned<'a> {
+pub(crate) struct Pruned<'a, 'c> {
     /// In the table's order.
     pub(crate) live: Vec<Live<'a>>,
     /// All rows of a segment that has one symbol meet the condition.
     pub(crate) by_symbol: bool,
-    /// All rows of all segments do.
-    pub(crate) all: bool,
+    cond: &'c Cond,
+    judge: Judge<'a, 'c>,
 }
 
-pub(crate) fn prune<'a>(table: &'a Table, cond: &Cond, decide: &mut Decide<'_>) -> Pruned<'a> {
-    if *cond == Cond::Anything {
-        let live = table.segments().map(|(part, segment)| Live { part, segment }).collect();
-        return Pruned { live, by_symbol: true, all: true };
+impl Pruned<'_, '_> {
+    /// How many rows of a segment surely meet the condition.
+    pub(crate) fn certain(&self, one: &Live<'_>) -> u64 {
+        let segment = one.segment;
+        if self.judge.must(self.cond, one, false) {
+            return segment.rows;
+        }
+        // One that has a range has a row that is not NULL there.
+        u64::from(segment.range.is_some() && self.judge.must(self.cond, one, true))
     }
+}
+
+pub(crate) fn prune<'a, 'c>(
+    table: &'a Table,
+    cond: &'c Cond,
+    decide: &mut Decide<'_>,
+) -> Pruned<'a, 'c> {
     let mut judge = Judge { table, roles: roles(table), held: HashMap::new() };
+    if *cond == Cond::Anything {
+        return Pruned { live: split::all(table), by_symbol: true, cond, judge };
+    }
     let parts: Vec<(&Part, &[Segment])> = match judge.named(cond) {
         Some(symbols) => judge.parts_of(symbols),
         None => table.parts.iter().map(|(part, live)| (part, &*live.segments)).collect(),
@@ -57,7 +73,22 @@ pub(crate) fn prune<'a>(table: &'a Table, cond: &Cond, decide: &mut Decide<'_>) 
     let of_partition = |column: &usize| matches!(judge.role(*column), Role::Partition(_));
     let by_symbol =
         cond.columns().iter().all(of_partition) && judge.held.values().all(Option::is_some);
-    Pruned { live, by_symbol, all: false }
+    Pruned { live, by_symbol, cond, judge }
+}
+
+/// Those of `live` that may hold a row for which the condition holds. They are of any
+/// version of the table; the condition's columns are those of `table`.
+pub(crate) fn keep<'a>(
+    table: &'a Table,
+    live: Vec<Live<'a>>,
+    cond: &Cond,
+    decide: &mut Decide<'_>,
+) -> Vec<Live<'a>> {
+    let mut judge = Judge { table, roles: roles(table), held: HashMap::new() };
+    let parts: Vec<(&Part, &[Segment])> =
+        live.iter().map(|one| (one.part, slice::from_ref(one.segment))).collect();
+    judge.ask(cond, &parts, decide);
+    live.into_iter().filter(|one| judge.may(cond, one.part, one.segment)).collect()
 }
 
 fn roles(table: &Table) -> Vec<Role> {
@@ -160,6 +191,37 @@ impl<'a, 'c> Judge<'a, 'c> {
         }
     }
 
+    /// Whether the condition holds for all rows of a segment, as far as is known; `ranged`:
+    /// for all that are not NULL in the first range column.
+    fn must(&self, cond: &Cond, one: &Live<'_>, ranged: bool) -> bool {
+        let (column, test) = match cond {
+            Cond::Anything => return true,
+            Cond::All(conds) => return conds.iter().all(|c| self.must(c, one, ranged)),
+            Cond::Some(conds) => return conds.iter().any(|c| self.must(c, one, ranged)),
+            Cond::Of(column, test) => (*column, test),
+        };
+        match (self.role(column), one.part) {
+            (Role::Partition(n), Part::Of(symbols)) => symbols.get(n).is_some_and(|symbol| {
+                let value = Value::Text(symbol.as_str().into());
+                test.must_pass(&value, &value, &|sql| {
+                    let held = self.held.get(&(column, sql)).and_then(Option::as_ref);
+                    held.is_some_and(|held| held.contains(symbol.as_str()))
+                })
+            }),
+            (Role::Range, _) => {
+                let field = self.table.schema().fields.get(column);
+                let whole = ranged || field.is_some_and(|f| f.not_null);
+                one.segment.range.as_ref().filter(|_| whole).is_some_and(|range| {
+                    match (range.min().first(), range.max().first()) {
+                        (Some(min), Some(max)) => test.must_pass(min, max, &|_| false),
+                        _ => false,
+                    }
+                })
+            }
+            _ => false,
+        }
+    }
+
     fn may_symbol(
         &self,
         column: usize,
@@ -199,35 +261,42 @@ pub(crate) fn narrow<'a>(
     only: &Only,
     certain: impl Fn(&Live<'a>) -> u64,
 ) -> Vec<Live<'a>> {
-    match only {
-        Only::All | Only::Outline(_) => live,
-        Only::Some(rows) => some(live, *rows, certain),
-        Only::First(top) if is_ordered(table, top) => first(live, top, &certain),
-        Only::FirstOfEach(top, by) if is_ordered(table, top) => {
-            if by.is_empty() {
-                return first(live, top, &certain);
-            }
-            let roles = roles(table);
-            let all = (0..table.def.partition_by.len())
-                .all(|n| by.iter().any(|column| roles.get(*column) == Some(&Role::Partition(n))));
-            if !all || by.len() != table.def.partition_by.len() {
-                return live;
-            }
-            let one_by_one = live.chunk_by(|a, b| a.part == b.part);
-            let needed = |of: &[Live<'a>]| match of[0].part {
-                Part::Of(_) => first(of.to_vec(), top, &certain),
-                // Of each symbol's rows in a pack nothing is known.
-                Part::Packed => of.to_vec(),
-            };
-            one_by_one.flat_map(needed).collect()
+    let (top, by) = match only {
+        Only::All => return live,
+        Only::Some(rows) => return some(live, *rows, certain),
+        Only::First(top) => (top, &Vec::new()),
+        Only::FirstOfEach(top, by) | Only::Outline(Outline { first: Some(top), by, .. }) => {
+            (top, by)
         }
-        Only::First(_) | Only::FirstOfEach(..) => live,
+        Only::Outline(_) => return live,
+    };
+    if !is_ordered(table, top) {
+        return live;
     }
+    if by.is_empty() {
+        return first(live, top, &certain);
+    }
+    let roles = roles(table);
+    let all = (0..table.def.partition_by.len())
+        .all(|n| by.iter().any(|column| roles.get(*column) == Some(&Role::Partition(n))));
+    if !all || by.len() != table.def.partition_by.len() {
+        return live;
+    }
+    let one_by_one = live.chunk_by(|a, b| a.part == b.part);
+    let needed = |of: &[Live<'a>]| match of[0].part {
+        Part::Of(_) => first(of.to_vec(), top, &certain),
+        // Of each symbol's rows in a pack nothing is known.
+        Part::Packed => of.to_vec(),
+    };
+    one_by_one.flat_map(needed).collect()
 }
 
+/// Whether segments tell where their rows stand in an order. A segment that has a range has
+/// one row at least that is not NULL there.
 fn is_ordered(table: &Table, top: &Top) -> bool {
     let field = table.schema().fields.get(top.column);
-    roles(table).get(top.column) == Some(&Role::Range) && field.is_some_and(|f| f.not_null)
+    let stands = |not_null| not_null || (top.nulls_last && top.rows == 1);
+    roles(table).get(top.column) == Some(&Role::Range) && field.is_some_and(|f| stands(f.not_null))
 }
 
 fn some<'a>(live: Vec<Live<'a>>, rows: u64, certain: impl Fn(&Live<'a>) -> u64) -> Vec<Live<'a>> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use duckdb::Connection;
-use lake_core::segment::{Part, Segment};
+use lake_core::segment::Segment;
 use lake_core::state::Table;
 
 use crate::error::Result;
@@ -26,6 +26,8 @@ pub struct Reading {
     pub condition: Option<String>,
     /// No more files than are needed for the first rows that the query asks for.
     pub newest: bool,
+    /// It is of what changed: files that are the same in both versions are not read.
+    pub changes: bool,
     /// What the log knows of files that no other overlaps is enough: they are not read.
     pub outlined: bool,
 }
@@ -44,29 +46,28 @@ pub(crate) fn reading(
         several => Cond::some(several.iter().map(|want| want.cond.clone())),
     };
     let pruned = prune::prune(table, &cond, &mut |sql, values| decide(planner, sql, values));
-    let (mut live, mut outline, mut known) = (pruned.live, None, HashSet::new());
+    let (mut live, mut outline, mut known) = (pruned.live.clone(), None, HashSet::new());
     let before = live.len();
     if let [Want { exact: true, only, .. }] = wants
         && *only != Only::All
     {
-        let decided =
-            |one: &Live<'_>| pruned.all || (pruned.by_symbol && *one.part != Part::Packed);
         let split = Split::of(table, live.clone());
         let plain: HashSet<*const Segment> =
             split.plain.iter().map(|one| std::ptr::from_ref(one.segment)).collect();
         let certain = |one: &Live<'_>| {
-            let whole = decided(one)
-                && one.segment.masks.is_empty()
-                && plain.contains(&std::ptr::from_ref(one.segment));
-            if whole { one.segment.rows } else { 0 }
+            let alone =
+                one.segment.masks.is_empty() && plain.contains(&std::ptr::from_ref(one.segment));
+            if alone { pruned.certain(one) } else { 0 }
         };
-        live = prune::narrow(table, live, only, certain);
         outline = match only {
             Only::Outline(asked) if pruned.by_symbol && outline::answers(table, asked) => {
                 Some(asked.counts)
             }
             _ => None,
         };
+        if outline.is_none() {
+            live = prune::narrow(table, live, only, certain);
+        }
         let answered = split.plain.iter().filter(|one| outline::knows(one));
         known = answered.map(|one| std::ptr::from_ref(one.segment)).collect();
     }
@@ -83,13 +84,14 @@ pub(crate) fn reading(
             .collect(),
         condition: (cond != Cond::Anything).then(|| cond.text(&names)),
         newest: live.len() < before,
+        changes: false,
         outlined: live.iter().any(known),
     };
     Ok((reading, views::view_of(table, name, live, root, outline)?))
 }
 
 /// Which of these values pass an expression; None: it cannot be said.
-fn decide(planner: &Connection, sql: &str, values: &[&str]) -> Option<HashSet<String>> {
+pub(crate) fn decide(planner: &Connection, sql: &str, values: &[&str]) -> Option<HashSet<String>> {
     let ask = format!(
         "SELECT {SUBJECT} FROM (SELECT unnest(string_split({}, chr(10))) AS {SUBJECT}) WHERE {sql}",
         literal(&values.join("\n"))

@@ -10,6 +10,7 @@ use lake_core::segment::Part;
 use lake_core::state::Table;
 use lake_core::types::{Type, quoted};
 
+use crate::brought::Brought;
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
 use crate::masks::{Columns, FILE, Hiding};
@@ -17,6 +18,12 @@ use crate::split::Live;
 
 /// The place of a row's segment among those it is contested by.
 pub(crate) const RANK: &str = "_lake_rank";
+
+/// Among the columns of a scan: the version whose commit brought the row, NULL where
+/// that is not known. No column of a table has this id.
+pub(crate) const BROUGHT: FieldId = 0;
+/// Its name.
+pub(crate) const VERSION: &str = "_lake_version";
 
 /// Makes scans of one table, and the statements that must run before them.
 pub(crate) struct Scans<'a> {
@@ -111,9 +118,17 @@ impl<'a> Scans<'a> {
     ) -> Result<String> {
         let def = &self.table.def;
         let hive = self.hive && !group.packed;
+        let path = |one: &Live<'_>| self.table.path(one.part, one.segment);
+        let brought = match ids.contains(&BROUGHT) {
+            true => Brought::of(&group.live, &self.top(), &self.variable(), path),
+            false => Brought::default(),
+        };
         let mut columns = Vec::new();
         for id in ids {
-            columns.push(project(def, group.schema, hive, *id)?);
+            columns.push(match *id {
+                BROUGHT => format!("{} AS {VERSION}", brought.version),
+                id => project(def, group.schema, hive, id)?,
+            });
         }
         if let Some(before) = rank {
             // A column of that name hides the virtual one; its runs are single files.
@@ -122,10 +137,11 @@ impl<'a> Scans<'a> {
         }
         let files = self.files(&group.live);
         let hiding = if group.masked { self.hiding(group, hive)? } else { Hiding::default() };
-        let from = self.read(group, hive, &files, hiding.by_file());
+        let from = self.read(group, hive, &files, hiding.by_file() || brought.setup.is_some());
         let tail = hiding.tail();
         self.setup.extend(hiding.setup);
-        Ok(format!("SELECT {} FROM {from}{tail}", columns.join(", ")))
+        self.setup.extend(brought.setup);
+        Ok(format!("SELECT {} FROM {from}{}{tail}", columns.join(", "), brought.join))
     }
 
     fn hiding(&self, group: &Group<'a>, hive: bool) -> Result<Hiding> {

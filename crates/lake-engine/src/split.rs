@@ -11,6 +11,7 @@
 use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
 
+pub(crate) use overlap::may_meet;
 use overlap::{Place, places};
 
 mod overlap;
@@ -37,6 +38,11 @@ impl Live<'_> {
     pub(crate) fn rank(&self) -> Rank {
         self.segment.rank
     }
+}
+
+/// All live segments of a table, partition by partition, each by rank.
+pub(crate) fn all(table: &Table) -> Vec<Live<'_>> {
+    table.segments().map(|(part, segment)| Live { part, segment }).collect()
 }
 
 impl<'a> Split<'a> {

@@ -6,7 +6,7 @@ use lake_core::types::quoted;
 
 use crate::error::Result;
 use crate::outline;
-use crate::scan::{RANK, Scans};
+use crate::scan::{BROUGHT, RANK, Scans, VERSION};
 use crate::split::{Live, Split};
 
 /// A view and the statements that must run before it is created.
@@ -37,13 +37,27 @@ pub(crate) fn view_of<'a>(
     root: &str,
     outline: Option<bool>,
 ) -> Result<View> {
-    let def = &table.def;
-    let all: Vec<FieldId> = def.schema().fields.iter().map(|f| f.id).collect();
-    let split = Split::of(table, live);
+    let all: Vec<FieldId> = table.schema().fields.iter().map(|f| f.id).collect();
     let mut scans = Scans::new(table, name, root);
+    let query =
+        rows(table, live, &all, outline, &mut scans)?.unwrap_or_else(|| nothing(&columns(table)));
+    Ok(View { setup: scans.setup, create: create(name, &query) })
+}
+
+/// These columns of the rows that count of these segments, which are in the order of
+/// the table's; None where there are no segments.
+pub(crate) fn rows<'a>(
+    table: &'a Table,
+    live: Vec<Live<'a>>,
+    all: &[FieldId],
+    outline: Option<bool>,
+    scans: &mut Scans<'a>,
+) -> Result<Option<String>> {
+    let def = &table.def;
+    let split = Split::of(table, live);
     let (known, read): (Vec<_>, Vec<_>) =
         split.plain.iter().partition(|one| outline.is_some() && outline::knows(one));
-    let mut parts = scans.plain(&read, &all)?;
+    let mut parts = scans.plain(&read, all)?;
     if let (Some(counts), false) = (outline, known.is_empty()) {
         let variable = scans.variable();
         let (select, setup) = outline::select(table, &known, counts, &variable);
@@ -51,41 +65,49 @@ pub(crate) fn view_of<'a>(
         parts.push(select);
     }
     if !split.older.is_empty() {
-        let older = scans.plain(&split.older, &all)?;
+        let older = scans.plain(&split.older, all)?;
         let keys = scans.plain(&split.newer, &def.key)?;
-        parts.push(without(&names(table, &all), &older, &names(table, &def.key), &keys));
+        parts.push(without(&names(table, all), &older, &names(table, &def.key), &keys));
     }
     if !split.contested.is_empty() {
-        let ranked = scans.ranked(&split.contested, &all)?;
-        parts.push(latest(&names(table, &all), &ranked, &names(table, &def.key)));
+        let ranked = scans.ranked(&split.contested, all)?;
+        parts.push(latest(&names(table, all), &ranked, &names(table, &def.key)));
     }
-    if parts.is_empty() {
-        return Ok(View { setup: Vec::new(), create: empty(table, name) });
-    }
-    Ok(View { setup: scans.setup, create: create(name, &union(&parts)) })
+    Ok((!parts.is_empty()).then(|| union(&parts)))
 }
 
-/// A view with the right columns and no rows.
-pub(crate) fn empty(table: &Table, name: &str) -> String {
-    let columns: Vec<String> = table
-        .schema()
-        .fields
+/// The names and types of a table's columns.
+pub(crate) fn columns(table: &Table) -> Vec<(String, String)> {
+    table.schema().fields.iter().map(|f| (f.name.clone(), f.ty.to_string())).collect()
+}
+
+/// A view with these columns and no rows.
+pub(crate) fn empty(columns: &[(String, String)], name: &str) -> String {
+    create(name, &nothing(columns))
+}
+
+/// These columns and no rows.
+pub(crate) fn nothing(columns: &[(String, String)]) -> String {
+    let columns: Vec<String> = columns
         .iter()
-        .map(|f| format!("CAST(NULL AS {}) AS {}", f.ty, quoted(&f.name)))
+        .map(|(name, ty)| format!("CAST(NULL AS {ty}) AS {}", quoted(name)))
         .collect();
-    create(name, &format!("SELECT {} WHERE false", columns.join(", ")))
+    format!("SELECT {} WHERE false", columns.join(", "))
 }
 
-fn create(name: &str, query: &str) -> String {
+pub(crate) fn create(name: &str, query: &str) -> String {
     format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 
 fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
-    let name = |id: &FieldId| table.schema().by_id(*id).map(|f| quoted(&f.name));
+    let name = |id: &FieldId| match *id {
+        BROUGHT => Some(VERSION.to_owned()),
+        id => table.schema().by_id(id).map(|f| quoted(&f.name)),
+    };
     ids.iter().filter_map(name).collect()
 }
 
-fn union(selects: &[String]) -> String {
+pub(crate) fn union(selects: &[String]) -> String {
     selects.join(" UNION ALL ")
 }
 

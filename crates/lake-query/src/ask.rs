@@ -1,15 +1,15 @@
 //! What every query may say of how it is run, and the way from there to a mounted lake.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use lake_cli::{Failure, parse};
-use lake_engine::{Engine, Mounted, Options, spell_parameters};
+use lake_cli::Failure;
+use lake_engine::{Engine, Mounted, spell_parameters};
 use lake_log::{Lake, Snapshot};
 use lake_store::Stopwatch;
 
 use crate::failure::of_engine;
+use crate::limits::Limits;
 use crate::open::AtVersion;
 use crate::session;
 use crate::stop::{CtrlC, Stop};
@@ -19,18 +19,8 @@ pub(crate) struct Ask {
     /// Set what the SQL reads as $NAME, a text: --param symbol=600519
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
     params: Vec<(String, String)>,
-    /// Interrupt the query after this time: 30s, 5m
-    #[arg(long, value_name = "D", value_parser = parse::duration)]
-    timeout: Option<Duration>,
-    /// Memory the query may use; by default four fifths of the machine's
-    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
-    max_memory: Option<u64>,
-    /// Threads the query may use; by default one a core
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
-    /// Directory in which a query larger than its memory may spill
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    temp_dir: Option<PathBuf>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 fn param(text: &str) -> Result<(String, String), String> {
@@ -52,6 +42,13 @@ pub(crate) struct Session {
     pub(crate) mounted: Mounted,
     pub(crate) stop: Stop,
     pub(crate) watch: Stopwatch,
+}
+
+impl From<Limits> for Ask {
+    /// Of what is no SQL of the user's.
+    fn from(limits: Limits) -> Ask {
+        Ask { params: Vec::new(), limits }
+    }
 }
 
 impl Ask {
@@ -89,12 +86,12 @@ impl Opened {
     pub(crate) fn mount(self, drafts: Option<&Path>) -> Result<Session, Failure> {
         let Opened { ask, ctrl_c, lake, snapshot, watch } = self;
         lake_store::process::raise_file_limit();
-        let options = Options { threads: ask.threads, memory: ask.max_memory, spill: ask.temp_dir };
-        let mut engine = Engine::open(&options).map_err(of_engine)?;
+        let timeout = ask.limits.timeout;
+        let mut engine = Engine::open(&ask.limits.options()).map_err(of_engine)?;
         if let Some(drafts) = drafts {
             engine = engine.drafts_in(drafts).map_err(of_engine)?;
         }
-        let stop = ctrl_c.watch(engine.interrupt(), ask.timeout);
+        let stop = ctrl_c.watch(engine.interrupt(), timeout);
         let mut mounted = session::mount(engine, lake, snapshot)?;
         for (name, value) in &ask.params {
             mounted.set(name, value).map_err(of_engine)?;

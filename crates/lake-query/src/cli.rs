@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
+use crate::commands::changes::Changes;
 use crate::commands::describe::Describe;
 use crate::commands::export::Export;
 use crate::commands::files::Files;
@@ -21,6 +22,7 @@ Examples:
   lake-query sql --at 2026-11-20T15:00 \"FROM bars WHERE symbol = '600519'\" --format csv
   lake-query files bars
   lake-query export bars --to bars.parquet
+  lake-query changes bars --since eod
 
 Exit codes:
   0 done   2 bad input or not found   3 busy or a version no longer kept   4 damaged data
@@ -46,6 +48,7 @@ enum Command {
     Symbols(Symbols),
     Files(Files),
     History(History),
+    Changes(Changes),
     Watermark(Watermark),
     Metadata(Metadata),
     Completions(Completions),
@@ -70,6 +73,7 @@ impl Cli {
             Command::Symbols(command) => command.run(lake, console),
             Command::Files(command) => command.run(lake, console),
             Command::History(command) => command.run(lake, console),
+            Command::Changes(command) => command.run(lake, console),
             Command::Watermark(command) => command.run(lake, console),
             Command::Metadata(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),

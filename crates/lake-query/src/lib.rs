@@ -9,6 +9,7 @@ mod facts;
 mod failure;
 mod form;
 mod known;
+mod limits;
 mod open;
 mod page;
 mod session;

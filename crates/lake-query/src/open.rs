@@ -17,6 +17,10 @@ pub(crate) struct AtVersion {
 }
 
 impl AtVersion {
+    pub(crate) fn of(at: Option<At>) -> AtVersion {
+        AtVersion { at }
+    }
+
     pub(crate) fn version(version: u64) -> AtVersion {
         AtVersion { at: Some(At::Version(version)) }
     }

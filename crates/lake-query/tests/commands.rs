@@ -203,3 +203,21 @@ fn a_query_that_takes_too_long_is_stopped() {
     let error = refused(lake.path(), &["sql", forever, "--timeout", "50ms"], 130);
     assert!(error.contains("longer than 50ms"), "{error}");
 }
+
+#[test]
+fn changes_read_what_differs_only() {
+    let lake = lake();
+    let lake = lake.path();
+    // Files of which none is there are the same in versions 2 and 3.
+    let same = stdout(lake, &["changes", "bars", "--since", "2", "--format", "csv"]);
+    assert_eq!(same, "_change,_version,symbol,d,px\n");
+    assert_eq!(json(lake, &["changes", "bars", "--since", "1", "--until", "1"]), json!([]));
+    let error = refused(lake, &["changes", "bars", "--since", "1", "--at", "2"], 4);
+    assert!(error.contains("missing or damaged"), "{error}");
+    let error = refused(lake, &["changes", "bars", "--since", "3", "--until", "2"], 2);
+    assert!(error.contains("version 3, which is later than 2"), "{error}");
+    let error = refused(lake, &["changes", "empty", "--since", "1", "--until", "2"], 2);
+    assert!(error.contains("at version 2") && error.contains("bars"), "{error}");
+    assert!(refused(lake, &["changes", "bars"], 2).contains("--since"));
+    assert!(refused(lake, &["changes", "bars", "--since", "9"], 2).contains("newest is 3"));
+}

@@ -6,8 +6,7 @@ use lake_core::types::Type;
 use lake_core::value::{Range, Value};
 
 use crate::fixture::{Lake, ints, of, span, symbol};
-use crate::split::Live;
-use crate::views;
+use crate::{split, views};
 
 const BARS: &str = "symbol VARCHAR, d INTEGER, px DOUBLE";
 
@@ -22,8 +21,7 @@ fn days(symbols: &str, from: i64, to: i64, px: i64) -> String {
 fn view(lake: &Lake, table: &str) -> String {
     let root = lake.root.path().to_str().unwrap().to_owned();
     let table = lake.state.table(table).unwrap();
-    let live = table.segments().map(|(part, segment)| Live { part, segment }).collect();
-    views::view(table, &table.def.name, live, &root).unwrap().create
+    views::view(table, &table.def.name, split::all(table), &root).unwrap().create
 }
 
 #[test]

@@ -13,9 +13,11 @@ pub(super) fn only(node: &Json, column: &dyn Fn(&Json) -> Option<usize>) -> Opti
     }
     let by: Option<Vec<usize>> = list("groups").iter().map(column).collect();
     let by = by?;
-    outline(list("expressions"), &by, column)
-        .map(Only::Outline)
-        .or_else(|| newest(list("expressions"), by, column))
+    let first = newest(list("expressions"), column);
+    match outline(list("expressions"), &by, column) {
+        Some(outline) => Some(Only::Outline(Outline { first, ..outline })),
+        None => first.map(|top| Only::FirstOfEach(top, by)),
+    }
 }
 
 struct Aggregate<'j> {
@@ -56,26 +58,28 @@ fn outline(
 }
 
 /// The row with the greatest, or smallest, value of one column.
-fn newest(exprs: &[Json], by: Vec<usize>, column: &dyn Fn(&Json) -> Option<usize>) -> Option<Only> {
+fn newest(exprs: &[Json], column: &dyn Fn(&Json) -> Option<usize>) -> Option<Top> {
     let mut top = None;
     for expr in exprs {
         let aggregate = aggregate(expr)?;
-        let (of, descending) = match (aggregate.name, aggregate.args) {
-            ("max", [of]) => (of, true),
-            ("min", [of]) => (of, false),
+        let (of, descending, nulls_last) = match (aggregate.name, aggregate.args) {
+            ("max", [of]) => (of, true, true),
+            ("min", [of]) => (of, false, true),
             // A row whose value is NULL does not count, unless it cannot be.
-            ("arg_max" | "arg_max_nulls_last", [value, of]) if is_struct(value) => (of, true),
-            ("arg_min" | "arg_min_nulls_last", [value, of]) if is_struct(value) => (of, false),
-            ("arg_max_null", [_, of]) => (of, true),
-            ("arg_min_null", [_, of]) => (of, false),
+            ("arg_max", [value, of]) if is_struct(value) => (of, true, true),
+            ("arg_min", [value, of]) if is_struct(value) => (of, false, true),
+            ("arg_max_nulls_last", [_, of]) => (of, true, true),
+            ("arg_min_nulls_last", [_, of]) => (of, false, true),
+            ("arg_max_null", [_, of]) => (of, true, false),
+            ("arg_min_null", [_, of]) => (of, false, false),
             _ => return None,
         };
-        let this = Top { column: column(of)?, descending, rows: 1 };
+        let this = Top { column: column(of)?, descending, nulls_last, rows: 1 };
         if *top.get_or_insert(this) != this {
             return None;
         }
     }
-    top.map(|top| Only::FirstOfEach(top, by))
+    top
 }
 
 fn is_struct(expr: &Json) -> bool {

@@ -96,6 +96,19 @@ impl Cond {
         }
     }
 
+    /// The same where so many first columns are left out, and what it says of them.
+    pub(crate) fn without_first(&self, count: usize) -> Cond {
+        match self {
+            Cond::Anything => Cond::Anything,
+            Cond::All(conds) => Cond::all(conds.iter().map(|c| c.without_first(count))),
+            Cond::Some(conds) => Cond::some(conds.iter().map(|c| c.without_first(count))),
+            Cond::Of(column, test) => match column.checked_sub(count) {
+                Some(column) => Cond::Of(column, test.clone()),
+                None => Cond::Anything,
+            },
+        }
+    }
+
     /// As SQL, for people.
     pub(crate) fn text(&self, names: &[&str]) -> String {
         let join = |conds: &[Cond], word: &str| {
@@ -158,6 +171,25 @@ impl Test {
             Test::Sql(text) => sql(text, min, max),
         }
     }
+
+    /// Whether every value between these passes; `sql` decides of [`Test::Sql`].
+    pub(crate) fn must_pass(&self, min: &Value, max: &Value, sql: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Test::Is(op, value) => {
+                alike(value, min) && alike(value, max) && op.must(value, min, max)
+            }
+            Test::In(values) => {
+                min == max && values.iter().any(|value| alike(value, min) && value == min)
+            }
+            Test::Prefix(prefix) => match (min, max) {
+                (Value::Text(min), Value::Text(max)) => {
+                    min.starts_with(prefix.as_str()) && max.starts_with(prefix.as_str())
+                }
+                _ => false,
+            },
+            Test::Sql(text) => sql(text),
+        }
+    }
 }
 
 /// Whether two values can be compared: of one type and, for decimals, one scale.
@@ -185,6 +217,16 @@ impl Op {
             Op::LessOrEqual => min <= value,
             Op::Greater => max > value,
             Op::GreaterOrEqual => max >= value,
+        }
+    }
+
+    fn must(self, value: &Value, min: &Value, max: &Value) -> bool {
+        match self {
+            Op::Equal => min == value && value == max,
+            Op::Less => max < value,
+            Op::LessOrEqual => max <= value,
+            Op::Greater => min > value,
+            Op::GreaterOrEqual => min >= value,
         }
     }
 

@@ -7,7 +7,6 @@
 //! makes a [`Cond`] of a filter. What is not understood wants everything.
 
 use duckdb::Connection;
-use lake_core::state::Table;
 use lake_core::types::quoted;
 use serde_json::Value as Json;
 
@@ -22,14 +21,14 @@ pub(crate) use cond::{Cond, Op, SUBJECT, Test, alike};
 /// takes filters nor knows statistics: the optimizer leaves what it found just above.
 const STUB: &str = "repeat_row";
 
-/// The statement that makes a table's stub in the planner's session.
-pub(crate) fn stub(table: &Table, name: &str, number: u32) -> String {
-    let fields = &table.schema().fields;
+/// The statement that makes a table's stub in the planner's session. `columns`: their
+/// names and types.
+pub(crate) fn stub(columns: &[(String, String)], name: &str, number: u32) -> String {
     let names: Vec<String> = (1..)
-        .zip(fields)
-        .map(|(i, field)| format!("column{i} AS {}", quoted(&field.name)))
+        .zip(columns)
+        .map(|(i, (column, _))| format!("column{i} AS {}", quoted(column)))
         .collect();
-    let nulls: Vec<String> = fields.iter().map(|f| format!("CAST(NULL AS {})", f.ty)).collect();
+    let nulls: Vec<String> = columns.iter().map(|(_, ty)| format!("CAST(NULL AS {ty})")).collect();
     format!(
         "CREATE OR REPLACE TEMP VIEW {} AS SELECT {} FROM {STUB}({number}, {}, num_rows = 1000000)",
         quoted(name),
@@ -58,8 +57,7 @@ pub(crate) enum Only {
     Some(u64),
     /// The first of an order.
     First(Top),
-    /// The very first of an order, of all rows or of the rows of each value of these
-    /// columns.
+    /// The first of an order, of all rows or of the rows of each value of these columns.
     FirstOfEach(Top, Vec<usize>),
     /// Counts and the ends of columns, by other columns.
     Outline(Outline),
@@ -69,6 +67,7 @@ pub(crate) enum Only {
 pub(crate) struct Top {
     pub(crate) column: usize,
     pub(crate) descending: bool,
+    pub(crate) nulls_last: bool,
     pub(crate) rows: u64,
 }
 
@@ -81,6 +80,8 @@ pub(crate) struct Outline {
     pub(crate) counted: Vec<usize>,
     /// Rows are counted.
     pub(crate) counts: bool,
+    /// What is asked is one end of one column, so that the row that has it is enough.
+    pub(crate) first: Option<Top>,
 }
 
 /// The scans of a query; None: it could not be planned.

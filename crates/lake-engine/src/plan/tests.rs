@@ -15,7 +15,7 @@ fn planner() -> Connection {
         let by = ["symbol".to_owned()];
         let def = TableDef::new(name, &columns, &by, &[], &["d".into()]).unwrap();
         let table = Table { def, parts: Default::default() };
-        planner.execute_batch(&stub(&table, name, number)).unwrap();
+        planner.execute_batch(&stub(&crate::views::columns(&table), name, number)).unwrap();
     }
     planner
 }
@@ -138,7 +138,7 @@ fn what_is_enough_is_known() {
         assert_eq!(wants.len(), 1, "{sql}");
         (wants[0].only.clone(), wants[0].exact)
     };
-    let top = |column, descending, rows| Top { column, descending, rows };
+    let top = |column, descending, rows| Top { column, descending, nulls_last: true, rows };
     let first = |column, descending, rows| Only::First(top(column, descending, rows));
     assert_eq!(only("FROM bars ORDER BY d DESC LIMIT 10"), (first(1, true, 10), true));
     assert_eq!(only("FROM bars ORDER BY d, n LIMIT 10 OFFSET 5"), (first(1, false, 15), true));
@@ -152,13 +152,18 @@ fn what_is_enough_is_known() {
 
     let outline = |by: &[usize], ends: &[usize], counted: &[usize], counts| {
         let (by, ends, counted) = (by.to_vec(), ends.to_vec(), counted.to_vec());
-        Only::Outline(Outline { by, ends, counted, counts })
+        Only::Outline(Outline { by, ends, counted, counts, first: None })
     };
     assert_eq!(only("SELECT count(*) FROM bars").0, outline(&[], &[], &[], true));
     assert_eq!(only("SELECT min(d), max(d) FROM bars").0, outline(&[], &[1, 1], &[], false));
     assert_eq!(
         only("SELECT symbol, max(d) m FROM bars GROUP BY 1 ORDER BY m LIMIT 1").0,
-        outline(&[0], &[1], &[], false)
+        Only::Outline(Outline {
+            by: vec![0],
+            ends: vec![1],
+            first: Some(top(1, true, 1)),
+            ..Outline::default()
+        })
     );
     assert_eq!(only("SELECT DISTINCT symbol FROM bars").0, outline(&[0], &[], &[], false));
     for sql in [
@@ -173,6 +178,27 @@ fn what_is_enough_is_known() {
     let newest = Only::FirstOfEach(top(1, true, 1), vec![0]);
     let window = "FROM bars QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY d DESC) = 1";
     assert_eq!(only(window).0, newest);
+    let one = window.replace("FROM", "SELECT symbol, px FROM");
+    assert_eq!(only(&one).0, newest);
+    let several = |tail: &str| {
+        only(&format!(
+            "FROM (SELECT *, row_number() OVER (PARTITION BY symbol ORDER BY d DESC, n) AS r \
+             FROM bars WHERE symbol > 'A') {tail}"
+        ))
+    };
+    let best = |rows| (Only::FirstOfEach(top(1, true, rows), vec![0]), true);
+    assert_eq!(several("WHERE r = 1 AND px > random()"), best(1));
+    assert_eq!(several("WHERE 4 > r"), best(3));
+    assert_eq!(several("WHERE r <= 4 AND d = DATE '2020-01-01'"), best(4));
+    for tail in ["", "WHERE r > 1", "WHERE r < 1", "WHERE r <> 1", "WHERE r = 1 OR px > 1"] {
+        assert_eq!(several(tail).0, Only::All, "{tail}");
+    }
+    let beside = "FROM (SELECT *, row_number() OVER w AS r, lag(px) OVER w FROM bars \
+                  WINDOW w AS (PARTITION BY symbol ORDER BY d DESC, n)) WHERE r = 1";
+    assert_eq!(only(beside).0, Only::All);
+    let unsure = "FROM bars WHERE px > random() QUALIFY \
+                  row_number() OVER (PARTITION BY symbol ORDER BY d, n) = 1";
+    assert!(!only(unsure).1);
     let arg = "SELECT symbol, arg_max(bars, d), max(d) FROM bars GROUP BY symbol";
     assert_eq!(only(arg).0, newest);
     let twice = "SELECT a.px FROM bars a JOIN funds b USING (symbol) ORDER BY a.d LIMIT 1";

@@ -4,10 +4,13 @@
 //! A column is followed only through operators that leave out rows or put rows side
 //! by side: a filter above them is a filter on the scan. All others make new columns.
 
+use std::collections::BTreeMap;
+
+use lake_core::value::Value;
 use serde_json::Value as Json;
 
 use super::aggregate;
-use super::cond::{Cond, Test};
+use super::cond::{Cond, Op, Test};
 use super::expr::{self, Slot};
 use super::{Only, Outline, STUB, Top, Want};
 
@@ -16,7 +19,10 @@ use super::{Only, Outline, STUB, Top, Want};
 enum Output {
     Column(Place),
     /// Whether a column's value is one of these.
-    IsIn(Place, Vec<lake_core::value::Value>),
+    IsIn(Place, Vec<Value>),
+    /// The number of a row of this scan, in the order and among the rows that
+    /// [`Walk::numbers`] says.
+    Number(usize),
     Other,
 }
 
@@ -33,6 +39,9 @@ struct Walk {
     conds: Vec<Vec<Cond>>,
     exact: Vec<bool>,
     only: Vec<Only>,
+    /// What a scan gives is all that counts for its [`Only`]: no filter comes any more.
+    closed: Vec<bool>,
+    numbers: BTreeMap<usize, (Top, Vec<usize>)>,
     /// Rows of the second scan matter only if their value is that of a row of the
     /// first that matters.
     follows: Vec<(Place, Place)>,
@@ -104,8 +113,22 @@ impl Walk {
                 let outputs = self.operator(child);
                 if is_simple(child) && self.stubs.len() == before + 1 {
                     self.only[before] = only(node, &outputs).unwrap_or_default();
+                    self.closed[before] = true;
                 }
                 Vec::new()
+            }
+            ("LOGICAL_WINDOW", [child]) => {
+                let before = self.stubs.len();
+                let outputs = self.operator(child);
+                match numbered(node, &outputs) {
+                    Some(numbers) if is_simple(child) && self.stubs.len() == before + 1 => {
+                        self.numbers.insert(before, numbers);
+                        self.closed[before] = true;
+                        let own = vec![Output::Other; outputs.len()];
+                        own.into_iter().chain([Output::Number(before)]).collect()
+                    }
+                    _ => Vec::new(),
+                }
             }
             ("LOGICAL_COMPARISON_JOIN", [left, right]) => self.join(node, left, right),
             (_, children) => {
@@ -126,6 +149,7 @@ impl Walk {
         self.conds.push(Vec::new());
         self.exact.push(true);
         self.only.push(Only::All);
+        self.closed.push(false);
         let column = |index: &Json| match index["index"].as_u64() {
             // The first is the stub's number.
             Some(place @ 1..) if list(index, "child_indexes").is_empty() => {
@@ -150,7 +174,27 @@ impl Walk {
                 _ => Slot::Other,
             };
             self.conds[scan].push(expr::cond(expr, &slot));
-            self.exact[scan] &= expr::exact(expr, &slot);
+            self.exact[scan] &= self.closed[scan] || expr::exact(expr, &slot);
+        }
+        self.first(expr, outputs);
+    }
+
+    /// A filter that takes the first rows by their number.
+    fn first(&mut self, expr: &Json, outputs: &[Output]) {
+        let slot = |index| match at(outputs, Some(index)) {
+            Output::Number(scan) => Slot::Column(scan),
+            _ => Slot::Other,
+        };
+        let Cond::Of(scan, Test::Is(op, Value::Int(number))) = expr::cond(expr, &slot) else {
+            return;
+        };
+        let rows = match op {
+            Op::Equal | Op::LessOrEqual => number,
+            Op::Less => number.saturating_sub(1),
+            Op::Greater | Op::GreaterOrEqual => return,
+        };
+        if let (Ok(rows @ 1..), Some((top, by))) = (u64::try_from(rows), self.numbers.get(&scan)) {
+            self.only[scan] = Only::FirstOfEach(Top { rows, ..*top }, by.clone());
         }
     }
 
@@ -251,6 +295,30 @@ fn is_simple(node: &Json) -> bool {
     }
 }
 
+/// The order in which a window numbers the rows of a scan, and the columns by whose values
+/// it does.
+fn numbered(node: &Json, outputs: &[Output]) -> Option<(Top, Vec<usize>)> {
+    let [window] = list(node, "expressions") else { return None };
+    let column = |expr: &Json| match reference(expr, outputs) {
+        Output::Column(place) => Some(place.column),
+        _ => None,
+    };
+    let plain = window["type"] == "WINDOW_ROW_NUMBER" && list(window, "arg_orders").is_empty();
+    let by: Option<Vec<usize>> = list(window, "partitions").iter().map(column).collect();
+    let first = list(window, "orders").first().filter(|_| plain)?;
+    Some((top(first, column(&first["expression"])?, 1)?, by?))
+}
+
+/// The first rows by a column, as an order says.
+fn top(order: &Json, column: usize, rows: u64) -> Option<Top> {
+    let descending = match order["type"].as_str()? {
+        "ASCENDING" => false,
+        "DESCENDING" => true,
+        _ => return None,
+    };
+    Some(Top { column, descending, nulls_last: order["null_order"] == "NULLS LAST", rows })
+}
+
 /// What an operator takes of the rows of a scan.
 fn only(node: &Json, outputs: &[Output]) -> Option<Only> {
     let column = |expr: &Json| match reference(expr, outputs) {
@@ -261,13 +329,8 @@ fn only(node: &Json, outputs: &[Output]) -> Option<Only> {
     match node["type"].as_str()? {
         "LOGICAL_TOP_N" => {
             let first = list(node, "orders").first()?;
-            let descending = match first["type"].as_str()? {
-                "ASCENDING" => false,
-                "DESCENDING" => true,
-                _ => return None,
-            };
             let rows = sum(&node["limit"], &node["offset"])?;
-            Some(Only::First(Top { column: column(&first["expression"])?, descending, rows }))
+            Some(Only::First(top(first, column(&first["expression"])?, rows)?))
         }
         "LOGICAL_LIMIT" => {
             let (limit, offset) = (&node["limit_val"], &node["offset_val"]);
@@ -297,7 +360,7 @@ fn constants(node: &Json) -> Option<&[Json]> {
 }
 
 /// A column's values, but for NULL; None: some are of a type that no key has.
-fn column_of(columns: &[Json], index: u64) -> Option<Vec<lake_core::value::Value>> {
+fn column_of(columns: &[Json], index: u64) -> Option<Vec<Value>> {
     let column = columns.get(usize::try_from(index).ok()?)?.as_array()?;
     let some = column.iter().filter(|v| v["is_null"] != Json::Bool(true));
     some.map(expr::value).collect()

@@ -16,7 +16,7 @@ use std::ops;
 
 use lake_core::segment::{Part, Rank};
 use lake_core::symbol::Symbol;
-use lake_core::value::Value;
+use lake_core::value::{Range, Value};
 
 use super::Live;
 
@@ -99,6 +99,13 @@ fn alike(a: &[Value], b: &[Value]) -> bool {
         _ => discriminant(a) == discriminant(b),
     };
     a.len() == b.len() && a.iter().zip(b).all(same)
+}
+
+/// Whether two ranges may have a key in common, whatever their types.
+pub(crate) fn may_meet(a: Option<&Range>, b: Option<&Range>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return true };
+    let ordered = alike(a.min(), a.max()) && alike(b.min(), b.max()) && alike(a.min(), b.min());
+    !ordered || a.overlaps(b)
 }
 
 impl<'a> Places<'a> {

@@ -67,8 +67,7 @@ fn table(puts: &[Put]) -> Table {
 /// Numbers by role.
 fn roles(puts: &[Put]) -> [Vec<u64>; 4] {
     let table = table(puts);
-    let split =
-        Split::of(&table, table.segments().map(|(part, segment)| Live { part, segment }).collect());
+    let split = Split::of(&table, all(&table));
     [&split.plain, &split.older, &split.contested, &split.newer].map(|side| {
         let mut numbers: Vec<u64> = side.iter().map(|l| l.segment.added).collect();
         numbers.sort_unstable();

@@ -1,3 +1,4 @@
+pub(crate) mod changes;
 pub(crate) mod describe;
 pub(crate) mod export;
 pub(crate) mod files;

@@ -168,6 +168,10 @@ fn explain(readings: &[Reading], console: &mut Console) {
         let (read, total) = (reading.files.len(), reading.segments_total);
         let why = match (&reading.condition, read == total) {
             (_, true) => "all of them".into(),
+            (None, _) if reading.changes => "the others are the same in both versions".into(),
+            (Some(condition), _) if reading.changes => {
+                format!("the others are the same in both versions or hold no row with {condition}")
+            }
             _ if reading.outlined => "the log tells enough of the others".into(),
             (Some(condition), _) => format!("the others hold no row with {condition}"),
             (None, _) => "the others hold only later rows of the order".into(),

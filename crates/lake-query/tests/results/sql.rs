@@ -99,3 +99,49 @@ fn rows_are_cut_and_it_is_said() {
     let whole: serde_json::Value = serde_json::from_str(&told("json", "9").0).unwrap();
     assert!(whole.get("truncated").is_none());
 }
+
+#[test]
+fn what_macros_read_is_told() {
+    let world = World::filled();
+    let told = |sql: &str| {
+        let (_, stderr) = world.told(&["sql", sql, "--explain-files", "--format", "csv"]);
+        stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    for (call, table, cond) in [
+        ("latest(bars)", "bars", r#""symbol" = '600519'"#),
+        ("asof('bars', 9)", "bars", r#"("d" <= 9 AND "symbol" = '600519')"#),
+        ("latest('bars@4')", "bars@4", r#""symbol" = '600519'"#),
+    ] {
+        let found = told(&format!("SELECT symbol, px FROM {call} WHERE symbol = '600519'"));
+        let expected = format!("{table}: 1 of 2 files, the others hold no row with {cond}");
+        assert_eq!(found, expected);
+    }
+    assert_eq!(
+        told("FROM changes(bars, 3)"),
+        "bars@3..: 1 of 2 files, the others are the same in both versions"
+    );
+    assert_eq!(
+        told("FROM \"bars@2..4\" WHERE d > 0 AND symbol = '600519'"),
+        "bars@2..4: 1 of 2 files, the others are the same in both versions or hold no row with \
+         (\"d\" > 0 AND \"symbol\" = '600519')"
+    );
+}
+
+#[test]
+fn changes_are_a_table_of_any_statement() {
+    let world = World::filled();
+    let count = "SELECT count(*) AS n FROM changes(bars, $v) WHERE _change = 'insert'";
+    for (version, expected) in [("2", "n\n6\n"), ("3", "n\n3\n"), ("4", "n\n0\n")] {
+        let param = format!("v={version}");
+        let args = ["sql", count, "--param", &param, "--format", "csv"];
+        assert_eq!(world.text(&args), expected);
+    }
+    world.run(&["export", "--sql", "FROM changes(bars, 3)", "--to", "c.csv"]);
+    assert_eq!(read(&world.file("c.csv")).lines().count(), 4);
+    let page = ["page", "--sql", "FROM changes(bars, 3)", "--order-by", "d", "--format", "json"];
+    let page: serde_json::Value = serde_json::from_str(&world.text(&page)).unwrap();
+    assert_eq!(page["rows"].as_array().unwrap().len(), 3);
+    for sql in ["EXPLAIN FROM changes(bars, 3)", "DESCRIBE FROM \"bars@2..3\""] {
+        assert!(world.text(&["sql", sql]).contains("_version"), "{sql}");
+    }
+}
