@@ -37,7 +37,7 @@ pub use literal::literal;
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;
 pub use reading::Reading;
-pub use session::{Engine, Interrupt, Options};
+pub use session::{Engine, Gauge, Interrupt, Options};
 pub use sheet::Past;
 pub use types::{Shape, SqlType};
 pub use value::{Datum, Reader};

@@ -20,7 +20,7 @@ use crate::facts::{self, Facts};
 use crate::gate;
 use crate::plan::{self, Want};
 use crate::reading::{Reading, reading};
-use crate::session::Interrupt;
+use crate::session::{Gauge, Interrupt};
 use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
 use crate::views;
@@ -138,6 +138,15 @@ impl Mounted {
         self.state.version
     }
 
+    /// What is mounted.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub fn gauge(&self) -> Gauge {
+        Gauge::of(&self.connection)
+    }
+
     pub fn interrupt(&self) -> Interrupt {
         Interrupt::of(&self.connection)
     }
@@ -212,7 +221,7 @@ impl Mounted {
             if self.told.contains(&name) {
                 continue;
             }
-            if let Some(fact) = self.facts.as_mut().and_then(|facts| facts(&name)) {
+            if let Some(fact) = self.facts.as_mut().and_then(|facts| facts(&name, &self.state)) {
                 self.run(&fact.create(&name))?;
                 self.told.insert(name);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lake_cli::{Failure, parse};
@@ -11,8 +12,9 @@ use lake_store::Stopwatch;
 
 use crate::failure::of_engine;
 use crate::open::AtVersion;
-use crate::session;
+use crate::session::{self, Shared};
 use crate::stop::{CtrlC, Stop};
+use crate::turn::Turns;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Ask {
@@ -54,6 +56,13 @@ pub(crate) struct Session {
     pub(crate) watch: Stopwatch,
 }
 
+/// A lake that goes on answering.
+pub(crate) struct Stay {
+    pub(crate) mounted: Mounted,
+    pub(crate) lake: Shared,
+    pub(crate) turns: Turns,
+}
+
 impl Ask {
     pub(crate) fn open(self, lake: &Path, at: &AtVersion) -> Result<Opened, Failure> {
         let watch = Stopwatch::start();
@@ -74,6 +83,21 @@ impl Ask {
         spell_parameters(sql, &names)
     }
 
+    fn engine(&self) -> Result<Engine, Failure> {
+        lake_store::process::raise_file_limit();
+        let spill = self.temp_dir.clone();
+        let options = Options { threads: self.threads, memory: self.max_memory, spill };
+        Engine::open(&options).map_err(of_engine)
+    }
+
+    fn mount(&self, engine: Engine, lake: Shared, snapshot: Snapshot) -> Result<Mounted, Failure> {
+        let mut mounted = session::mount(engine, lake, snapshot)?;
+        for (name, value) in &self.params {
+            mounted.set(name, value).map_err(of_engine)?;
+        }
+        Ok(mounted)
+    }
+
     pub(crate) fn params(&self) -> &[(String, String)] {
         &self.params
     }
@@ -88,17 +112,23 @@ impl Opened {
     /// `drafts` is a directory in which DuckDB may write.
     pub(crate) fn mount(self, drafts: Option<&Path>) -> Result<Session, Failure> {
         let Opened { ask, ctrl_c, lake, snapshot, watch } = self;
-        lake_store::process::raise_file_limit();
-        let options = Options { threads: ask.threads, memory: ask.max_memory, spill: ask.temp_dir };
-        let mut engine = Engine::open(&options).map_err(of_engine)?;
+        let mut engine = ask.engine()?;
         if let Some(drafts) = drafts {
             engine = engine.drafts_in(drafts).map_err(of_engine)?;
         }
         let stop = ctrl_c.watch(engine.interrupt(), ask.timeout);
-        let mut mounted = session::mount(engine, lake, snapshot)?;
-        for (name, value) in &ask.params {
-            mounted.set(name, value).map_err(of_engine)?;
-        }
+        let mounted = ask.mount(engine, Arc::new(Mutex::new(lake)), snapshot)?;
         Ok(Session { mounted, stop, watch })
+    }
+
+    /// For one statement after another, over one version after another. `person` says
+    /// that somebody types them.
+    pub(crate) fn stay(self, person: bool) -> Result<Stay, Failure> {
+        let Opened { ask, ctrl_c, lake, snapshot, .. } = self;
+        let lake = Arc::new(Mutex::new(lake));
+        let engine = ask.engine()?;
+        let turns = Turns::new(ctrl_c, engine.interrupt(), ask.timeout, person);
+        let mounted = ask.mount(engine, lake.clone(), snapshot)?;
+        Ok(Stay { mounted, lake, turns })
     }
 }

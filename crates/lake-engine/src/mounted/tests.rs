@@ -376,7 +376,7 @@ fn an_older_version_is_another_table() {
 fn facts_are_tables() {
     let mut lake = bars("lake");
     put(&mut lake, "A", 1..=1, 1.0);
-    let mut mounted = lake.mount().with_facts(Box::new(|name| {
+    let mut mounted = lake.mount().with_facts(Box::new(|name, _| {
         (name == "files").then(|| crate::Fact {
             columns: vec![("path".into(), "VARCHAR"), ("rows".into(), "UBIGINT")],
             rows: r#"[{"path":"it's","rows":7},{"path":null,"rows":8}]"#.into(),
