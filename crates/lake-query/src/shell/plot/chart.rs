@@ -11,6 +11,8 @@ pub(crate) struct Chart {
     /// What runs from left to right.
     pub(super) across: String,
     pub(super) kind: Kind,
+    /// What all lines are of, where their names do not say it.
+    pub(super) what: Option<String>,
     pub(super) lines: Vec<Line>,
 }
 
@@ -57,7 +59,7 @@ impl Chart {
             return text;
         };
         let (across, up) = (across.with_room(), up.with_room());
-        let (ticks, step) = up.ticks(rows / SPREAD);
+        let (ticks, step) = up.ticks(rows / SPREAD + 1);
         let labels: Vec<(usize, String)> =
             ticks.iter().map(|v| (row_of(up.share(*v), rows), number(*v, step))).collect();
         let margin = labels.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
@@ -76,7 +78,7 @@ impl Chart {
         text
     }
 
-    /// The names of what is drawn, as `close, open by date`.
+    /// The names of what is drawn: `close, open by date`, `close of 600519 by date`.
     fn title(&self, lines: &[(usize, &Line)], coloured: bool) -> String {
         let name = |(number, line): &(usize, &Line)| {
             let name = escaped(&line.name);
@@ -86,13 +88,14 @@ impl Chart {
             }
         };
         let names: Vec<String> = lines.iter().map(name).collect();
-        format!("{} by {}\n", names.join(", "), escaped(&self.across))
+        let what = self.what.as_ref().map_or_else(String::new, |w| escaped(w) + " of ");
+        format!("{what}{} by {}\n", names.join(", "), escaped(&self.across))
     }
 
     /// The axis below, and values along it.
     fn push_floor(&self, text: &mut String, across: Span, columns: usize, margin: usize) {
         let longest = [0.0, 0.5, 1.0].map(|s| spell(across.at(s), self.kind, across).len());
-        let room = longest.into_iter().max().unwrap_or(0) + 4;
+        let room = longest.into_iter().max().unwrap_or(0) * 3 / 2 + 2;
         let parts = (columns / room).clamp(1, 6);
         let mut floor: Vec<char> = vec!['\u{2500}'; columns];
         let mut labels = String::new();

@@ -66,9 +66,13 @@ pub(crate) fn chart(
         Some((at, kind)) => (columns[at].name.clone(), kind),
         None => ("row".into(), Kind::Number),
     };
+    let what = match (roles.apart, roles.up.as_slice()) {
+        (Some(_), [only]) => Some(columns[*only].name.clone()),
+        _ => None,
+    };
     match lines.is_empty() {
         true => Err(Failure::bad_input("the result has no rows to draw")),
-        false => Ok(Chart { across, kind, lines }),
+        false => Ok(Chart { across, kind, what, lines }),
     }
 }
 

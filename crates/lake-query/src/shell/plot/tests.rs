@@ -118,35 +118,34 @@ fn a_line_between_its_axes() {
     let points: Vec<(f64, f64)> = (0..=40_i32)
         .map(|n| (20_700.0 * DAY + f64::from(n) * DAY, f64::from((n - 20_i32).pow(2))))
         .collect();
-    let chart =
-        Chart { across: "date".into(), kind: Kind::Time, lines: vec![line("close", &points)] };
+    let chart = Chart {
+        across: "date".into(),
+        kind: Kind::Time,
+        what: None,
+        lines: vec![line("close", &points)],
+    };
     let expected = "\
 close by date
-400 +#                                  #
-    |#                                 ##
-    |##                                #
-    | #                               ##
-300 + ##                              #
-    |  #                             ##
-    |  ##                            #
-    |   #                           ##
-200 +   ##                          #
-    |    ##                        ##
-    |     #                       ##
-100 +     ##                     ##
-    |      ###                  ##
-    |        ##                ##
-    |         ###            ###
-  0 +           ##############
+400 +#                                   #
+    |##                                 ##
+    | ##                               ##
+    |  #                               #
+300 +  ##                             ##
+    |   #                             #
+    |   ##                           ##
+    |    ##                         ##
+200 +     ##                       ##
+    |      ##                     ##
+    |       ##                   ##
+100 +        ##                 ##
+    |         ##               ##
+    |          ###           ###
+    |            ##         ##
+  0 +              #########
     L+-----------------+-----------------+
      2026-09-04   2026-09-24    2026-10-14
 ";
-    assert_eq!(
-        shown(&chart, 43, true),
-        expected.replace("    L", "    L"),
-        "{}",
-        shown(&chart, 43, true)
-    );
+    assert_eq!(shown(&chart, 43, true), expected, "{}", shown(&chart, 43, true));
 }
 
 #[test]
@@ -157,6 +156,7 @@ fn lines_that_cannot_be_told_apart_are_drawn_apart() {
     let of = |lines: &[&Line]| Chart {
         across: "n".into(),
         kind: Kind::Number,
+        what: None,
         lines: lines.iter().map(|line| (*line).clone()).collect(),
     };
     let together = of(&[&close, &open]);
@@ -179,6 +179,7 @@ fn any_points_make_a_chart() {
                 let chart = Chart {
                     across: "\x1b[2J".into(),
                     kind,
+                    what: None,
                     lines: vec![line("\u{202e}", &points)],
                 };
                 for width in [0, 1, 80, 300] {
@@ -189,6 +190,6 @@ fn any_points_make_a_chart() {
         }
     }
     let gap = line("x", &[(0.0, 1.0), (1.0, f64::NAN), (2.0, 1.0)]);
-    let chart = Chart { across: "n".into(), kind: Kind::Number, lines: vec![gap] };
+    let chart = Chart { across: "n".into(), kind: Kind::Number, what: None, lines: vec![gap] };
     assert_eq!(shown(&chart, 60, false).matches('#').count(), 2);
 }
