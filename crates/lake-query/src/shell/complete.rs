@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(lines(".help ma|"), [".help macros"]);
         assert_eq!(lines(".output of|"), [".output off"]);
         assert_eq!(lines(".read x|"), ["a file"]);
-        assert_eq!(lines(".plot clo|"), [".plot close"]);
+        assert_eq!(lines(".plot clo|"), [".plot close", ".plot \"Close Time\""]);
         assert_eq!(lines(".plot SELECT ts FROM ti|"), [".plot SELECT ts FROM ticks"]);
         assert!(lines(".tables |").is_empty());
     }

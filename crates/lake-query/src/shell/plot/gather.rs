@@ -62,6 +62,10 @@ pub(crate) fn chart(
     for line in &mut lines {
         line.points.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
+    // The rows come in any order; the same line has the same colour each time.
+    if roles.apart.is_some() {
+        lines.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let (across, kind) = match roles.across {
         Some((at, kind)) => (columns[at].name.clone(), kind),
         None => ("row".into(), Kind::Number),

@@ -59,8 +59,11 @@ impl Span {
     /// Round values within, at most so many and mostly half of them at least.
     pub(super) fn ticks(self, most: usize) -> (Vec<f64>, f64) {
         let step = round(self.length() / most.max(1) as f64);
-        let first = (self.low / step).ceil();
-        let ticks = (0..=most).map(|n| (first + n as f64) * step).take_while(|v| *v <= self.high);
+        // A value that is round but for its last bit counts.
+        let first = (self.low / step - 1e-9).ceil();
+        let ticks = (0..=most)
+            .map(|n| (first + n as f64) * step)
+            .take_while(|v| *v <= self.high + step * 1e-9);
         match step.is_normal() && first.is_finite() {
             true => (ticks.collect(), step),
             false => (vec![self.low, self.high], self.length()),

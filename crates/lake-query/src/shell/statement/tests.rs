@@ -98,3 +98,66 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// Pieces of questions in which semicolons end nothing, and what may stand between them.
+const PIECES: [&str; 14] = [
+    "1",
+    "'a;'';b'",
+    "E'\\';'",
+    "e'\\\\'",
+    "date'2026-01-01'",
+    "$$;'$$",
+    "$t$;$$;$t$",
+    "\"c;\"\"d\"",
+    "`e;`",
+    "a$b",
+    "1e5",
+    "1_0",
+    "x'6A'",
+    "- 1",
+];
+const GAPS: [&str; 8] = ["", " ", "\n", "--;'\n", "/*;'*/", "/*/*;*/*/", "/* -- */", " -- /*\n"];
+
+/// DuckDB's own parser counts the statements of texts made of such pieces.
+#[test]
+fn duckdb_counts_the_same_statements() {
+    use lake_log::{Access, At, InitOptions, Lake};
+    let dir = tempfile::tempdir().unwrap();
+    Lake::init(dir.path(), &InitOptions { accept_unsafe_fs: true }).unwrap();
+    let snapshot = Lake::open(dir.path(), Access::Read).unwrap().snapshot(At::Newest).unwrap();
+    let engine = lake_engine::Engine::open(&lake_engine::Options::default()).unwrap();
+    let mut mounted = engine.mount(snapshot, dir.path()).unwrap();
+    let (mut texts, mut next) = (Vec::new(), 1u64);
+    let mut any = |of: &[&'static str]| {
+        next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        of[(next >> 33) as usize % of.len()]
+    };
+    for _ in 0..600 {
+        let mut text = String::new();
+        for _ in 0..any(&["1", "22", "333"]).len() {
+            let (a, b) = (any(&PIECES), any(&PIECES));
+            let gaps = [any(&GAPS), any(&GAPS), any(&GAPS), any(&GAPS)];
+            let [g, h, i, j] = gaps;
+            text.push_str(&format!("{g}SELECT {a}{h},{i}{b}{j};"));
+        }
+        texts.push(text);
+    }
+    let rows: Vec<String> =
+        texts.iter().map(|text| format!("({})", lake_engine::literal(text))).collect();
+    let sql = format!(
+        "SELECT json_array_length(json_serialize_sql(t), '$.statements')::INTEGER FROM (VALUES {}) v(t)",
+        rows.join(", ")
+    );
+    let mut query = mounted.query(&sql).unwrap();
+    let mut counts = Vec::new();
+    for batch in query.rows().unwrap() {
+        let batch = batch.unwrap();
+        let shape = lake_engine::Shape::Plain;
+        let reader = lake_engine::Reader::new(batch.column(0).as_ref(), &shape);
+        counts.extend((0..batch.num_rows()).map(|row| format!("{:?}", reader.get(row))));
+    }
+    assert_eq!(counts.len(), texts.len());
+    for (text, count) in texts.iter().zip(counts) {
+        assert_eq!(format!("Int({})", items(text).len()), count, "{text}");
+    }
+}
