@@ -133,8 +133,15 @@ impl Console {
         self.err.put(&self.log.say(level, text));
     }
 
-    pub(crate) fn fail(&mut self, failure: &Failure) {
+    /// Tells a failure after which the program goes on; the last one is returned instead.
+    pub fn fail(&mut self, failure: &Failure) {
         self.err.put(&self.log.fail(failure, self.format));
+    }
+
+    /// How many columns stdout has.
+    pub fn width(&self) -> usize {
+        let size = terminal_size::terminal_size_of(io::stdout()).filter(|_| self.out.terminal);
+        size.map_or(WIDTH, |(width, _)| width.0.into())
     }
 
     /// Prints a list in the chosen form.

@@ -101,7 +101,17 @@ impl Form {
 
     /// Takes and shows all forms.
     pub fn parser() -> impl TypedValueParser<Value = Form> {
-        let values = Form::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        Form::parser_of(|_| true)
+    }
+
+    /// Takes and shows the forms that are text.
+    pub fn text_parser() -> impl TypedValueParser<Value = Form> {
+        Form::parser_of(|form| !form.is_binary())
+    }
+
+    fn parser_of(taken: fn(&Form) -> bool) -> impl TypedValueParser<Value = Form> {
+        let forms = Form::value_variants().iter().filter(|form| taken(form));
+        let values = forms.filter_map(ValueEnum::to_possible_value);
         PossibleValuesParser::new(values.map(|value| value.hide(false)))
             .try_map(|name| Form::from_str(&name, true))
     }

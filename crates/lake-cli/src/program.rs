@@ -24,6 +24,8 @@ pub enum Outcome {
     No,
     /// Durable, but not yet visible.
     Spooled,
+    /// Something failed on the way, and [`Console::fail`] has told it.
+    Failed(Kind),
 }
 
 impl Outcome {
@@ -32,6 +34,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::No => Kind::No.exit_code(),
             Outcome::Spooled => Kind::Spooled.exit_code(),
+            Outcome::Failed(kind) => kind.exit_code(),
         }
     }
 }

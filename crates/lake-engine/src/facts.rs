@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use lake_core::state::State;
 use lake_core::types::quoted;
 use serde_json::Value as Json;
 
@@ -13,8 +14,8 @@ use crate::sheet::base_tables;
 /// The schema of these tables.
 pub(crate) const SCHEMA: &str = "lake";
 
-/// Tells the table of that name; None: there is none.
-pub type Facts = Box<dyn FnMut(&str) -> Result<Option<Fact>>>;
+/// Tells the table of that name at the version that is mounted; None: there is none.
+pub type Facts = Box<dyn FnMut(&str, &State) -> Result<Option<Fact>>>;
 
 /// A small table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -46,7 +46,7 @@ pub use macros::{MACROS, Macro};
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;
 pub use reading::Reading;
-pub use session::{Engine, Interrupt, Options};
+pub use session::{Engine, Gauge, Interrupt, Options};
 pub use sheet::Past;
 pub use types::{Shape, SqlType};
 pub use value::{Datum, Reader};

@@ -22,7 +22,7 @@ use crate::gate;
 use crate::macros;
 use crate::plan::{self, Want};
 use crate::reading::Reading;
-use crate::session::Interrupt;
+use crate::session::{Gauge, Interrupt};
 use crate::sheet::{self, Past, Sheet};
 use crate::types::{Shape, SqlType};
 use crate::views;
@@ -144,6 +144,15 @@ impl Mounted {
         self.state.version
     }
 
+    /// What is mounted.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    pub fn gauge(&self) -> Gauge {
+        Gauge::of(&self.connection)
+    }
+
     pub fn interrupt(&self) -> Interrupt {
         Interrupt::of(&self.connection)
     }
@@ -244,7 +253,7 @@ impl Mounted {
                 continue;
             }
             let Some(facts) = &mut self.facts else { continue };
-            if let Some(fact) = facts(&name)? {
+            if let Some(fact) = facts(&name, &self.state)? {
                 self.run(&fact.create(&name))?;
                 self.told.insert(name);
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use duckdb::{Config, Connection, InterruptHandle};
+use duckdb::{Config, Connection, InterruptHandle, ProgressHandle};
 use lake_core::layout;
 use lake_log::Snapshot;
 
@@ -40,6 +40,21 @@ impl Interrupt {
 
     pub fn interrupt(&self) {
         self.0.interrupt();
+    }
+}
+
+/// Says how far the query is that runs, to any thread.
+#[derive(Clone)]
+pub struct Gauge(ProgressHandle);
+
+impl Gauge {
+    pub(crate) fn of(connection: &Connection) -> Gauge {
+        Gauge(connection.progress_handle())
+    }
+
+    /// From 0 to 1; None where nothing runs or DuckDB cannot tell.
+    pub fn share(&self) -> Option<f64> {
+        self.0.query_progress().percentage().map(|percent| percent / 100.0)
     }
 }
 
@@ -93,7 +108,8 @@ impl Engine {
         });
         let spill = if self.spills { "" } else { "SET temp_directory = '';" };
         let sql = format!(
-            "{spill} SET allowed_directories = [{warehouse}, {archive}{drafts}]; \
+            "SET enable_progress_bar = true; SET enable_progress_bar_print = false; \
+             {spill} SET allowed_directories = [{warehouse}, {archive}{drafts}]; \
              SET enable_external_access = false; SET lock_configuration = true;"
         );
         self.connection.execute_batch(&sql).map_err(|error| EngineError::of(&error, root))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use lake_cli::Failure;
 use lake_engine::{Engine, Mounted, spell_parameters};
@@ -11,8 +12,9 @@ use lake_store::Stopwatch;
 use crate::failure::of_engine;
 use crate::limits::Limits;
 use crate::open::AtVersion;
-use crate::session;
+use crate::session::{self, Shared};
 use crate::stop::{CtrlC, Stop};
+use crate::turn::Turns;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Ask {
@@ -44,6 +46,13 @@ pub(crate) struct Session {
     pub(crate) watch: Stopwatch,
 }
 
+/// A lake that goes on answering.
+pub(crate) struct Stay {
+    pub(crate) mounted: Mounted,
+    pub(crate) lake: Shared,
+    pub(crate) turns: Turns,
+}
+
 impl From<Limits> for Ask {
     /// Of what is no SQL of the user's.
     fn from(limits: Limits) -> Ask {
@@ -71,6 +80,19 @@ impl Ask {
         spell_parameters(sql, &names)
     }
 
+    fn engine(&self) -> Result<Engine, Failure> {
+        lake_store::process::raise_file_limit();
+        Engine::open(&self.limits.options()).map_err(of_engine)
+    }
+
+    fn mount(&self, engine: Engine, lake: Shared, snapshot: Snapshot) -> Result<Mounted, Failure> {
+        let mut mounted = session::mount(engine, lake, snapshot)?;
+        for (name, value) in &self.params {
+            mounted.set(name, value).map_err(of_engine)?;
+        }
+        Ok(mounted)
+    }
+
     pub(crate) fn params(&self) -> &[(String, String)] {
         &self.params
     }
@@ -85,17 +107,23 @@ impl Opened {
     /// `drafts` is a directory in which DuckDB may write.
     pub(crate) fn mount(self, drafts: Option<&Path>) -> Result<Session, Failure> {
         let Opened { ask, ctrl_c, lake, snapshot, watch } = self;
-        lake_store::process::raise_file_limit();
-        let timeout = ask.limits.timeout;
-        let mut engine = Engine::open(&ask.limits.options()).map_err(of_engine)?;
+        let mut engine = ask.engine()?;
         if let Some(drafts) = drafts {
             engine = engine.drafts_in(drafts).map_err(of_engine)?;
         }
-        let stop = ctrl_c.watch(engine.interrupt(), timeout);
-        let mut mounted = session::mount(engine, lake, snapshot)?;
-        for (name, value) in &ask.params {
-            mounted.set(name, value).map_err(of_engine)?;
-        }
+        let stop = ctrl_c.watch(engine.interrupt(), ask.limits.timeout);
+        let mounted = ask.mount(engine, Arc::new(Mutex::new(lake)), snapshot)?;
         Ok(Session { mounted, stop, watch })
+    }
+
+    /// For one statement after another, over one version after another. `person` says
+    /// that somebody types them.
+    pub(crate) fn stay(self, person: bool) -> Result<Stay, Failure> {
+        let Opened { ask, ctrl_c, lake, snapshot, .. } = self;
+        let lake = Arc::new(Mutex::new(lake));
+        let engine = ask.engine()?;
+        let turns = Turns::new(ctrl_c, engine.interrupt(), ask.limits.timeout, person);
+        let mounted = ask.mount(engine, lake.clone(), snapshot)?;
+        Ok(Stay { mounted, lake, turns })
     }
 }

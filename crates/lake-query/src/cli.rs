@@ -10,6 +10,7 @@ use crate::commands::export::Export;
 use crate::commands::files::Files;
 use crate::commands::history::History;
 use crate::commands::page::Page;
+use crate::commands::shell::Shell;
 use crate::commands::sql::Sql;
 use crate::commands::symbols::Symbols;
 use crate::commands::tables::Tables;
@@ -21,6 +22,7 @@ Examples:
   lake-query sql \"SELECT symbol, max(date) FROM bars GROUP BY symbol\"
   lake-query sql --at 2026-11-20T15:00 \"FROM bars WHERE symbol = '600519'\" --format csv
   lake-query files bars
+  lake-query shell
   lake-query export bars --to bars.parquet
   lake-query changes bars --since eod
 
@@ -41,6 +43,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Sql(Sql),
+    Shell(Shell),
     Page(Page),
     Export(Export),
     Tables(Tables),
@@ -66,6 +69,7 @@ impl Cli {
         let lake = self.global.lake.as_path();
         match self.command {
             Command::Sql(command) => command.run(lake, console),
+            Command::Shell(command) => command.run(lake, console),
             Command::Page(command) => command.run(lake, console),
             Command::Export(command) => command.run(lake, console),
             Command::Tables(command) => command.run(lake, console),

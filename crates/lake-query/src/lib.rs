@@ -1,5 +1,6 @@
 //! The program lake-query: parsing, dispatch, printing.
 
+mod answer;
 mod ask;
 mod cell;
 mod cli;
@@ -13,8 +14,10 @@ mod limits;
 mod open;
 mod page;
 mod session;
+mod shell;
 mod sink;
 mod stop;
+mod turn;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -23,7 +23,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn options(self) -> Options {
-        Options { threads: self.threads, memory: self.max_memory, spill: self.temp_dir }
+    pub(crate) fn options(&self) -> Options {
+        let spill = self.temp_dir.clone();
+        Options { threads: self.threads, memory: self.max_memory, spill }
     }
 }

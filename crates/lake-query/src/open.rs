@@ -25,6 +25,11 @@ impl AtVersion {
         AtVersion { at: Some(At::Version(version)) }
     }
 
+    /// Whether somebody chose it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// The lake, and a leased snapshot of it.
     pub(crate) fn open(&self, lake: &Path) -> Result<(Lake, Snapshot), Failure> {
         let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;

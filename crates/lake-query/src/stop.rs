@@ -10,7 +10,7 @@ use lake_cli::{Failure, parse};
 use lake_core::kind::Kind;
 use lake_engine::Interrupt;
 use lake_store::clock::pause;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 
 /// SIGINT, held back in this thread and in all that it starts from here on. To be
 /// made before the engine makes its threads.
@@ -29,6 +29,19 @@ impl CtrlC {
         // Where it cannot be held back it kills, as it does everywhere.
         let _ = signals.thread_block();
         CtrlC(signals)
+    }
+
+    /// Calls this at each Ctrl-C. One that it does not heed ends the process, as it does
+    /// everywhere.
+    pub(crate) fn each(self, mut heed: impl FnMut() -> bool + Send + 'static) {
+        thread::spawn(move || {
+            while self.0.wait().is_ok() {
+                if !heed() {
+                    let _ = self.0.thread_unblock();
+                    let _ = raise(Signal::SIGINT);
+                }
+            }
+        });
     }
 
     /// Interrupts the query on Ctrl-C and when the time is over.
@@ -68,11 +81,15 @@ impl Stop {
             Some(timeout)
                 if failure.kind == Kind::Interrupted && self.late.load(Ordering::SeqCst) =>
             {
-                let allowed = parse::print_duration(timeout);
-                Failure::new(Kind::Interrupted, format!("the query took longer than {allowed}"))
-                    .hint("allow more with --timeout, or ask for less")
+                too_late(timeout)
             }
             _ => failure,
         }
     }
+}
+
+pub(crate) fn too_late(timeout: Duration) -> Failure {
+    let allowed = parse::print_duration(timeout);
+    Failure::new(Kind::Interrupted, format!("the query took longer than {allowed}"))
+        .hint("allow more with --timeout, or ask for less")
 }

@@ -94,5 +94,10 @@ impl Record {
     }
 }
 
+/// A text that cannot drive the terminal.
+pub fn escaped(text: &str) -> String {
+    table::escaped(text)
+}
+
 #[cfg(test)]
 mod tests;

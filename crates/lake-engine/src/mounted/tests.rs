@@ -404,7 +404,7 @@ fn versions_whose_names_differ_by_case_are_not_mixed_up() {
 fn facts_are_tables() {
     let mut lake = bars("lake");
     put(&mut lake, "A", 1..=1, 1.0);
-    let mut mounted = lake.mount().with_facts(Box::new(|name| {
+    let mut mounted = lake.mount().with_facts(Box::new(|name, _| {
         let files = || crate::Fact {
             columns: vec![("path".into(), "VARCHAR"), ("rows".into(), "UBIGINT")],
             rows: r#"[{"path":"it's","rows":7},{"path":null,"rows":8}]"#.into(),

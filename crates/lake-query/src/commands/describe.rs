@@ -19,10 +19,7 @@ pub(crate) struct Describe {
 impl Describe {
     pub(crate) fn run(&self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let (_lake, snapshot) = self.at.open(lake)?;
-        let def = &table(snapshot.state(), &self.table)?.def;
-        let mut rows = Rows::new(columns());
-        fields(def).for_each(|row| rows.push(row));
-        console.rows(&rows)?;
+        console.rows(&of(&table(snapshot.state(), &self.table)?.def))?;
         Ok(Outcome::Done)
     }
 }
@@ -44,6 +41,13 @@ fn fields(def: &TableDef) -> impl Iterator<Item = [Value; 7]> {
             json!(field.id),
         ]
     })
+}
+
+/// The columns of one.
+pub(crate) fn of(def: &TableDef) -> Rows {
+    let mut rows = Rows::new(columns());
+    fields(def).for_each(|row| rows.push(row));
+    rows
 }
 
 /// The columns of all tables.

@@ -4,6 +4,7 @@ pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod page;
+pub(crate) mod shell;
 pub(crate) mod sql;
 pub(crate) mod symbols;
 pub(crate) mod tables;

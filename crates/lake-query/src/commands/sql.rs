@@ -1,21 +1,17 @@
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use lake_cli::render::{Csv, Renderer};
 use lake_cli::{Console, Failure, Form, Outcome, env, human};
-use lake_engine::{Query, Reading};
 use lake_store::Root;
 
+use crate::answer::{self, Meter, Wanted};
 use crate::ask::{Ask, Session};
 use crate::draft::Draft;
 use crate::failure::of_engine;
 use crate::form::{self, FileForm};
 use crate::open::AtVersion;
 use crate::sink::pack::Packed;
-use crate::sink::{self, About, Broken, Document, End, Sink, Style};
-
-/// Rows of a table that a terminal shows; a file or a pipe gets all.
-const SHOWN: u64 = 100;
+use crate::sink::{About, Broken, End};
 
 /// Run one SELECT-like statement over one version of the lake
 ///
@@ -66,25 +62,11 @@ impl Sql {
 
     fn print(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
         refuse_terminal(self.form, console)?;
-        let (most, form) = (self.max_rows, FileForm::on_stdout(self.form));
+        let (most, explain_files) = (self.max_rows, self.explain_files);
         let Session { mut mounted, stop, watch } = self.ask.open(lake, &self.at)?.mount(None)?;
-        let version = mounted.version();
-        let mut query = mounted.query(sql).map_err(|e| stop.explain(of_engine(e)))?;
-        if self.explain_files {
-            explain(&query.readings, console);
-        }
-        let about = About::of(&query, version, watch);
-        let glance = form == FileForm::Table && console.out.is_terminal();
-        let ended = if glance {
-            glance_at(&mut query, &about, most, console)
-        } else {
-            write(&mut query, form, about, most, &mut console.out)
-        };
-        let ended = ended
-            .map_err(|broken| stop.explain(broken.into_failure(|e| console.out.failure(e))))?;
-        if !glance {
-            note_cut(&ended, console);
-        }
+        let wanted = Wanted { form: FileForm::on_stdout(self.form), most, explain_files, watch };
+        let told = answer::print(&mut mounted, sql, wanted, console);
+        told.map_err(|broken| stop.explain(broken.into_failure(|e| console.out.failure(e))))?;
         Ok(())
     }
 
@@ -105,7 +87,7 @@ impl Sql {
         let opened = self.ask.open(lake, &self.at)?;
         let draft = Draft::of(file, opened.root())?;
         let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
-        let version = mounted.version();
+        let (version, meter) = (mounted.version(), Meter::start(&mounted, watch, console));
         let end = if form == FileForm::Parquet {
             let written = mounted.write_parquet(sql, &draft.path(), most);
             let rows = written.map_err(|e| stop.explain(of_engine(e)))?;
@@ -113,18 +95,20 @@ impl Sql {
         } else {
             let mut query = mounted.query(sql).map_err(|e| stop.explain(of_engine(e)))?;
             if self.explain_files {
-                explain(&query.readings, console);
+                answer::explain(&query.readings, console);
             }
             let about = About::of(&query, version, watch);
             let failed = |broken: Broken| stop.explain(broken.into_failure(|e| draft.failure(e)));
             let mut out = Packed::new(pack, draft.create()?).map_err(|e| draft.failure(&e))?;
-            let end = write(&mut query, form, about, most, &mut out).map_err(failed)?;
+            let end =
+                answer::write(&mut query, form, about, most, &meter, &mut out).map_err(failed)?;
             out.finish().map_err(|e| draft.failure(&e))?;
             end
         };
+        drop(meter);
         let bytes = draft.publish(true)?;
-        note_cut(&end, console);
-        let (rows, bytes) = (count(end.rows), human::bytes(bytes));
+        answer::note_cut(&end, console);
+        let (rows, bytes) = (answer::count(end.rows), human::bytes(bytes));
         console.note(format!("{rows}, {bytes}, to {}", file.display()));
         Ok(())
     }
@@ -135,13 +119,15 @@ impl Sql {
         let most = self.max_rows;
         let opened = self.ask.open(lake, &self.at)?;
         let draft = Draft::scratch(&env::scratch_dir())?;
-        let Session { mut mounted, stop, .. } = opened.mount(Some(&draft.dir()))?;
+        let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
+        let meter = Meter::start(&mounted, watch, console);
         let written = mounted.write_parquet(sql, &draft.path(), most);
         let rows = written.map_err(|e| stop.explain(of_engine(e)))?;
+        drop(meter);
         let mut file = draft.read()?;
         let copied = std::io::copy(&mut file, &mut console.out);
         copied.map_err(|error| console.out.failure(&error))?;
-        note_cut(&End { rows, cut: most == Some(rows) }, console);
+        answer::note_cut(&End { rows, cut: most == Some(rows) }, console);
         Ok(())
     }
 
@@ -160,38 +146,8 @@ impl Sql {
     }
 }
 
-/// A long list is cut for people.
-const FILES_SHOWN: usize = 20;
-
-fn explain(readings: &[Reading], console: &mut Console) {
-    for reading in readings {
-        let (read, total) = (reading.files.len(), reading.segments_total);
-        let why = match (&reading.condition, read == total) {
-            (_, true) => "all of them".into(),
-            (None, _) if reading.changes => "the others are the same in both versions".into(),
-            (Some(condition), _) if reading.changes => {
-                format!("the others are the same in both versions or hold no row with {condition}")
-            }
-            _ if reading.outlined => "the log tells enough of the others".into(),
-            (Some(condition), _) => format!("the others hold no row with {condition}"),
-            (None, _) => "the others hold only later rows of the order".into(),
-        };
-        let newest = match reading.newest && reading.condition.is_some() {
-            true => ", or only later ones of the order",
-            false => "",
-        };
-        console.note(format!("{}: {read} of {total} files, {why}{newest}", reading.table));
-        for file in reading.files.iter().take(FILES_SHOWN) {
-            console.note(format!("  {file}"));
-        }
-        if read > FILES_SHOWN {
-            console.note(format!("  ... and {} more", read - FILES_SHOWN));
-        }
-    }
-}
-
 /// Links are followed, as people name their files by them.
-fn file(path: &Path) -> Result<String, Failure> {
+pub(crate) fn file(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let unreadable = |error: &dyn std::error::Error| {
         Failure::not_found(format!("cannot read {shown}")).because(error)
@@ -211,85 +167,4 @@ fn refuse_terminal(form: Form, console: &Console) -> Result<(), Failure> {
     let name = FileForm::in_file(form).name();
     Err(Failure::bad_input(format!("{name} is bytes that no terminal shows"))
         .hint("write a file with --output, or send it to a program with |"))
-}
-
-impl About {
-    fn of(query: &Query<'_>, version: u64, watch: lake_store::Stopwatch) -> About {
-        About { version, read: query.segments_read, total: query.segments_total, watch }
-    }
-}
-
-/// The whole result, or its first rows, in one form.
-fn write(
-    query: &mut Query<'_>,
-    form: FileForm,
-    about: About,
-    most: Option<u64>,
-    out: &mut (dyn Write + Send),
-) -> Result<End, Broken> {
-    let rows = query.rows().map_err(Broken::Query)?;
-    let style = Style {
-        csv: Csv::default(),
-        excel_safe: false,
-        title: "result".into(),
-        scratch: env::scratch_dir(),
-    };
-    let sink = match form {
-        FileForm::Json => Box::new(Document::new(&rows.columns, about, out)) as Box<dyn Sink + '_>,
-        form => sink::of(form, &rows, &style, out).map_err(Broken::Write)?,
-    };
-    sink::pour(rows, sink, most, &mut |_| {})
-}
-
-/// The first rows for a person, with the types, and how many there are.
-fn glance_at(
-    query: &mut Query<'_>,
-    about: &About,
-    most: Option<u64>,
-    console: &mut Console,
-) -> Result<End, Broken> {
-    let rows = query.rows().map_err(Broken::Query)?;
-    let (mut text, mut end) = (String::new(), End::default());
-    let columns = rows.columns.clone();
-    let types: Vec<String> = columns.iter().map(|column| column.ty.name.clone()).collect();
-    let mut renderer = Renderer::table_with_notes(&sink::headers(&columns), &types);
-    for batch in rows {
-        let batch = batch.map_err(Broken::Query)?;
-        let wanted = SHOWN.min(most.unwrap_or(SHOWN)).saturating_sub(end.rows);
-        let shown = batch.slice(0, batch.num_rows().min(wanted as usize));
-        sink::each_row(&shown, &columns, |cells| {
-            renderer.row(cells, &mut text);
-            Ok(())
-        })?;
-        end.rows += batch.num_rows() as u64;
-        if let Some(most) = most.filter(|most| end.rows > *most) {
-            end = End { rows: most, cut: true };
-            break;
-        }
-    }
-    renderer.finish(&mut text);
-    let printed =
-        console.out.write_all(text.as_bytes()).and_then(|()| Write::flush(&mut console.out));
-    printed.map_err(Broken::Write)?;
-    let time = human::duration(about.watch.elapsed());
-    let more = if end.cut { " and more (--max-rows)" } else { "" };
-    match end.rows > SHOWN {
-        true => console.note(format!(
-            "the first {SHOWN} of {}{more}, {time}; a file or a pipe gets all",
-            count(end.rows)
-        )),
-        false => console.note(format!("{}{more}, {time}", count(end.rows))),
-    }
-    Ok(end)
-}
-
-fn count(rows: u64) -> String {
-    format!("{} {}", human::count(rows), if rows == 1 { "row" } else { "rows" })
-}
-
-fn note_cut(end: &End, console: &mut Console) {
-    if end.cut {
-        console
-            .note(format!("cut after {}, as --max-rows says; there may be more", count(end.rows)));
-    }
 }

@@ -135,6 +135,10 @@ pub(crate) fn headers(columns: &[lake_engine::Column]) -> Vec<Column> {
     columns.iter().map(header).collect()
 }
 
+pub(crate) fn renderer_of(form: FileForm, columns: &[Column]) -> Renderer {
+    renderer(form, columns, Csv::default())
+}
+
 fn renderer(form: FileForm, columns: &[Column], csv: Csv) -> Renderer {
     use lake_cli::Format;
     match form {

@@ -109,9 +109,14 @@ impl World {
     }
 
     pub(crate) fn query(&self, args: &[&str]) -> Output {
+        self.command().args(args).output().unwrap()
+    }
+
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lake-query"));
         command.env_remove("LAKE_FORMAT").env_remove("LAKE_QUIET").env("LAKE_DIR", self.lake());
-        command.current_dir(self.dir.path()).args(args).output().unwrap()
+        command.env("LAKE_HISTORY", "").current_dir(self.dir.path());
+        command
     }
 
     /// Stdout and stderr of a call that succeeds.

@@ -6,4 +6,5 @@
 mod export;
 mod lake;
 mod page;
+mod shell;
 mod sql;
