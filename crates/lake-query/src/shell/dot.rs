@@ -175,16 +175,11 @@ pub(crate) fn help(of: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Calls of functions that a lake adds, and what they are.
-const MACROS: &[(&str, &str)] = &[];
-
+/// The functions that a lake adds to DuckDB's.
 fn macros() -> String {
-    let width = MACROS.iter().map(|(call, _)| call.len()).max().unwrap_or(0);
-    let lines = MACROS.iter().map(|(call, about)| format!("{call:width$}  {about}\n"));
-    match MACROS {
-        [] => "There are no functions beside those of DuckDB.\n".into(),
-        _ => lines.collect(),
-    }
+    let width = MACROS.iter().map(|m| m.usage.len()).max().unwrap_or(0);
+    let line = |m: &Macro| format!("{:width$}  {}\n{:width$}  {};\n", m.usage, m.help, "", m.example);
+    MACROS.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -218,6 +213,6 @@ mod tests {
         }
         assert!(all.lines().all(|line| line.len() <= 96), "{all}");
         assert!(help("nothing").is_err());
-        assert!(!help("macros").unwrap().is_empty());
+        assert!(help("macros").unwrap().contains("FROM latest('bars')"));
     }
 }
