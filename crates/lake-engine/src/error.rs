@@ -22,6 +22,10 @@ pub enum EngineError {
     Io { detail: String, full: bool },
     #[error("the lake's path {0:?} is not text that SQL can hold")]
     Path(std::path::PathBuf),
+    #[error(
+        "DuckDB cannot be told files below {0:?}: it takes paths for patterns, and with a backslash in them nothing escapes * ? ["
+    )]
+    Pattern(std::path::PathBuf),
     #[error("DuckDB failed in a way that it should not: {0}")]
     Internal(String),
 }
@@ -29,7 +33,9 @@ pub enum EngineError {
 impl EngineError {
     pub fn kind(&self) -> Kind {
         match self {
-            EngineError::Sql { .. } | EngineError::Path(_) => Kind::BadInput,
+            EngineError::Sql { .. } | EngineError::Path(_) | EngineError::Pattern(_) => {
+                Kind::BadInput
+            }
             EngineError::Interrupted => Kind::Interrupted,
             EngineError::Damaged { .. } | EngineError::NoSchema { .. } => Kind::Damaged,
             EngineError::Io { full: true, .. } => Kind::DiskFull,
@@ -45,6 +51,7 @@ impl EngineError {
                 "allow more with --max-memory, or ask for less at once".into()
             }
             EngineError::Damaged { .. } => "run lake-writer verify".into(),
+            EngineError::Pattern(_) => "move the lake, or bind-mount it under a plain path".into(),
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use lake_cli::{Console, Failure, Global, Outcome};
 use crate::commands::describe::Describe;
 use crate::commands::files::Files;
 use crate::commands::history::History;
+use crate::commands::mount::Mount;
 use crate::commands::sql::Sql;
 use crate::commands::symbols::Symbols;
 use crate::commands::tables::Tables;
@@ -43,6 +44,7 @@ enum Command {
     History(History),
     Watermark(Watermark),
     Metadata(Metadata),
+    Mount(Mount),
     Completions(Completions),
     Man(Man),
 }
@@ -65,6 +67,7 @@ impl Cli {
             Command::History(command) => command.run(lake, console),
             Command::Watermark(command) => command.run(lake, console),
             Command::Metadata(command) => command.run(lake, console),
+            Command::Mount(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
         }

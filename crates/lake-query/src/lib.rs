@@ -7,6 +7,7 @@ mod facts;
 mod failure;
 mod open;
 mod stop;
+mod target;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

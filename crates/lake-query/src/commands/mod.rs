@@ -1,6 +1,7 @@
 pub(crate) mod describe;
 pub(crate) mod files;
 pub(crate) mod history;
+pub(crate) mod mount;
 pub(crate) mod sql;
 pub(crate) mod symbols;
 pub(crate) mod tables;
