@@ -2,7 +2,7 @@
 //! stock DuckDBs of other versions see it, where there is a Python that has one.
 
 // The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -161,8 +161,12 @@ fn killed_in_the_middle_it_leaves_the_old_file() {
     let pipe = lake.root().join(&path);
     mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut child = lake.command(&["mount"]).stdout(Stdio::null()).spawn().unwrap();
-    let staged = lake.outside().join(".analysis.duckdb.new.wal");
-    until("the file in the making", || staged.exists().then_some(()));
+    let staged = lake.outside().join(".analysis.duckdb.new");
+    until("the file in the making", || {
+        let length = std::fs::metadata(&staged).ok()?.len();
+        // Before that the old file is copied, to be looked at.
+        (length != 0 && length != before.len() as u64).then_some(())
+    });
     signal(&child, Signal::SIGKILL);
     assert!(!child.wait().unwrap().success());
     assert_eq!(std::fs::read(lake.mounted()).unwrap(), before);
