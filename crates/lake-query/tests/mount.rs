@@ -78,8 +78,29 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+/// A program that runs, and does not outlive a test that fails.
+struct Running(Child);
+
+impl Running {
+    fn of(command: &mut Command) -> Running {
+        Running(command.spawn().unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// The exit code; None: killed.
+    fn end(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -160,15 +181,15 @@ fn killed_in_the_middle_it_leaves_the_old_file() {
     let path = add(&mut log, None);
     let pipe = lake.root().join(&path);
     mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut child = lake.command(&["mount"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = Running::of(lake.command(&["mount"]).stdout(Stdio::null()));
     let staged = lake.outside().join(".analysis.duckdb.new");
     until("the file in the making", || {
         let length = std::fs::metadata(&staged).ok()?.len();
         // Before that the old file is copied, to be looked at.
         (length != 0 && length != before.len() as u64).then_some(())
     });
-    signal(&child, Signal::SIGKILL);
-    assert!(!child.wait().unwrap().success());
+    child.signal(Signal::SIGKILL);
+    assert_eq!(child.end(), None);
     assert_eq!(std::fs::read(lake.mounted()).unwrap(), before);
 
     std::fs::remove_file(&pipe).unwrap();
@@ -185,25 +206,24 @@ fn a_newer_mount_is_not_replaced_by_an_older_one() {
     let dir = Root::open(&lake.outside()).unwrap().top().unwrap();
     let lock = LockFile::new(&dir, ".analysis.duckdb.lock").unwrap();
     let held = lock.try_exclusive(0).unwrap().unwrap();
-    let child =
-        lake.command(&["mount", "--format", "json"]).stdout(Stdio::piped()).spawn().unwrap();
-    let fds = PathBuf::from(format!("/proc/{}/fd", child.id()));
+    let mut command = lake.command(&["mount", "--format", "json"]);
+    let mut child = Running::of(command.stdout(Stdio::piped()));
+    let fds = PathBuf::from(format!("/proc/{}/fd", child.0.id()));
     let waits = |fd: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_link(fd.ok()?.path()).ok()?.ends_with(".analysis.duckdb.lock").then_some(())
     };
     until("the second mount", || std::fs::read_dir(&fds).ok()?.find_map(waits));
     add(&mut lake.open(), Some(Path::new(lake::SAMPLE)));
     drop(held);
-    let output = child.wait_with_output().unwrap();
-    let made: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let made: Json = serde_json::from_reader(child.0.stdout.take().unwrap()).unwrap();
     assert_eq!(made["version"], 7);
 }
 
 #[test]
 fn a_watch_follows_the_commits_until_it_is_told_to_end() {
     let lake = LakeDir::with_bars();
-    let mut child = lake.command(&["mount", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut child = Running::of(lake.command(&["mount", "--watch"]).stdout(Stdio::piped()));
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Json>(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(next()["version"], 6);
     assert!(lake.pinned(6));
@@ -218,7 +238,7 @@ fn a_watch_follows_the_commits_until_it_is_told_to_end() {
         let pinned: Vec<u64> = (1..10).filter(|v| lake.pinned(*v)).collect();
         assert_eq!(pinned, [version - 1, version]);
     }
-    signal(&child, Signal::SIGTERM);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    child.signal(Signal::SIGTERM);
+    assert_eq!(child.end(), Some(0));
     assert!(!lake.pinned(8));
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 
 use crate::lake::{LakeDir, ROWS, SAMPLE, add};
-use crate::{signal, until};
+use crate::{Running, until};
 
 /// Interpreters with their DuckDB's version.
 fn pythons() -> Vec<(String, String)> {
@@ -61,20 +61,20 @@ fn it_reads_while_mounts_are_replaced() {
     let lake = LakeDir::with_log();
     let mut log = lake.open();
     for (python, version) in pythons() {
-        let mut watch = lake.command(&["mount", "--watch"]).stdout(Stdio::null()).spawn().unwrap();
+        let mut watch = Running::of(lake.command(&["mount", "--watch"]).stdout(Stdio::null()));
         until("the first mount", || lake.mounted().exists().then_some(()));
         let first = log.refresh().unwrap().version;
         let mut reader = script(&python, "reader.py");
         reader.arg(lake.mounted()).args([ROWS.to_string(), (first + 4).to_string()]);
-        let mut reader = reader.stdout(Stdio::piped()).spawn().unwrap();
+        let mut reader = Running::of(reader.stdout(Stdio::null()));
         for _ in 0..4 {
             add(&mut log, Some(Path::new(SAMPLE)));
             let seen = log.state().version;
             until("the next mount", || lake.pinned(seen).then_some(()));
         }
-        let ended = until("the reader", || reader.try_wait().unwrap());
-        signal(&watch, Signal::SIGTERM);
-        assert_eq!(watch.wait().unwrap().code(), Some(0));
+        let ended = until("the reader", || reader.0.try_wait().unwrap());
+        watch.signal(Signal::SIGTERM);
+        assert_eq!(watch.end(), Some(0));
         assert!(ended.success(), "DuckDB {version}");
         std::fs::remove_file(lake.mounted()).unwrap();
     }
