@@ -113,7 +113,7 @@ fn one_file_beside_a_lock() {
     );
     let length = std::fs::metadata(lake.mounted()).unwrap().len();
     assert_eq!(made["bytes"], length);
-    assert_eq!(lake.names(), [".analysis.duckdb.lock", "analysis.duckdb", "lake"]);
+    assert_eq!(lake.names(), [".analysis.duckdb.lock", "analysis.duckdb", lake::NAME]);
 
     // Also in another directory, by a link, and of an older version.
     std::fs::create_dir(lake.outside().join("share")).unwrap();
@@ -133,11 +133,11 @@ fn the_views_as_text() {
     let statements: Vec<&str> = text.split_inclusive(";\n").collect();
     assert_eq!(statements.len(), 2, "{text}");
     assert!(statements[0].starts_with("CREATE OR REPLACE VIEW \"bars\" AS SELECT"), "{text}");
-    let root = lake.root().canonicalize().unwrap();
-    let path = format!("'{}/warehouse/bars/packed/inc-", root.display());
+    let outside = lake.outside().canonicalize().unwrap();
+    let path = format!("['{}/la[[]k]e''s/warehouse/bars/packed/inc-", outside.display());
     assert_eq!(statements[0].matches(&path).count(), 1, "{text}");
     assert!(statements[1].contains("CAST(2 AS UBIGINT) AS version"), "{text}");
-    assert_eq!(lake.names(), ["lake"]);
+    assert_eq!(lake.names(), [lake::NAME]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn killed_in_the_middle_it_leaves_the_old_file() {
     std::fs::remove_file(&pipe).unwrap();
     std::fs::copy(lake::SAMPLE, &pipe).unwrap();
     assert_eq!(lake.json(&["mount"])["version"], 7);
-    assert_eq!(lake.names(), [".analysis.duckdb.lock", "analysis.duckdb", "lake"]);
+    assert_eq!(lake.names(), [".analysis.duckdb.lock", "analysis.duckdb", lake::NAME]);
 }
 
 /// Whoever waits for another takes its snapshot afterwards.

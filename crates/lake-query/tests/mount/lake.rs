@@ -18,6 +18,7 @@ use tempfile::TempDir;
 pub(crate) const SAMPLE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/samples/bars.parquet");
 pub(crate) const ROWS: u64 = 480;
+pub(crate) const NAME: &str = "la[k]e's";
 
 pub(crate) struct LakeDir(TempDir);
 
@@ -63,8 +64,9 @@ impl LakeDir {
         lake
     }
 
+    /// Its name would match others, were it taken for a pattern, and not itself.
     pub(crate) fn root(&self) -> PathBuf {
-        self.outside().join("lake")
+        self.outside().join(NAME)
     }
 
     /// The directory in which the lake lies, and the programs run.
