@@ -25,6 +25,10 @@ pub enum EngineError {
     /// Another version cannot be opened.
     #[error(transparent)]
     Log(lake_log::LogError),
+    #[error(
+        "DuckDB cannot be told files below {0:?}: it takes paths for patterns, and with a backslash in them nothing escapes * ? ["
+    )]
+    Pattern(std::path::PathBuf),
     #[error("DuckDB failed in a way that it should not: {0}")]
     Internal(String),
 }
@@ -32,7 +36,9 @@ pub enum EngineError {
 impl EngineError {
     pub fn kind(&self) -> Kind {
         match self {
-            EngineError::Sql { .. } | EngineError::Path(_) => Kind::BadInput,
+            EngineError::Sql { .. } | EngineError::Path(_) | EngineError::Pattern(_) => {
+                Kind::BadInput
+            }
             EngineError::Interrupted => Kind::Interrupted,
             EngineError::Damaged { .. } | EngineError::NoSchema { .. } => Kind::Damaged,
             EngineError::Io { full: true, .. } => Kind::DiskFull,
@@ -50,6 +56,7 @@ impl EngineError {
                 "allow more with --max-memory, or ask for less at once".into()
             }
             EngineError::Damaged { .. } => "run lake-writer verify".into(),
+            EngineError::Pattern(_) => "move the lake, or bind-mount it under a plain path".into(),
             _ => return None,
         })
     }

@@ -100,7 +100,7 @@ impl Engine {
     }
 }
 
-fn config(options: &Options) -> duckdb::Result<Config> {
+pub(crate) fn config(options: &Options) -> duckdb::Result<Config> {
     let mut config = Config::default()
         .with("autoinstall_known_extensions", "false")?
         .with("autoload_known_extensions", "false")?
@@ -117,8 +117,8 @@ fn config(options: &Options) -> duckdb::Result<Config> {
     Ok(config)
 }
 
-/// The lake's directory as SQL can say it.
-fn text(root: &Path) -> Result<String> {
+/// A path, such as the lake's directory, as SQL can say it.
+pub(crate) fn text(root: &Path) -> Result<String> {
     let absolute = std::path::absolute(root).ok();
     let text = absolute.as_ref().and_then(|path| path.to_str());
     text.map(str::to_owned).ok_or_else(|| EngineError::Path(root.into()))

@@ -76,23 +76,28 @@ pub(crate) fn empty(table: &Table, name: &str) -> String {
     create(name, &format!("SELECT {} WHERE false", columns.join(", ")))
 }
 
-fn create(name: &str, query: &str) -> String {
+pub(crate) fn create(name: &str, query: &str) -> String {
     format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 
-fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
+pub(crate) fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
     let name = |id: &FieldId| table.schema().by_id(*id).map(|f| quoted(&f.name));
     ids.iter().filter_map(name).collect()
 }
 
-fn union(selects: &[String]) -> String {
+pub(crate) fn union(selects: &[String]) -> String {
     selects.join(" UNION ALL ")
 }
 
 /// The older side's rows whose key the newer side has not. A left join rather than
 /// an anti join: DuckDB hands a filter on the key on to both sides of it, so that a
 /// query for one symbol opens that symbol's files only.
-fn without(all: &[String], older: &[String], key: &[String], newer: &[String]) -> String {
+pub(crate) fn without(
+    all: &[String],
+    older: &[String],
+    key: &[String],
+    newer: &[String],
+) -> String {
     let columns: Vec<String> =
         key.iter().enumerate().map(|(i, k)| format!("{k} AS _lake_k{i}")).collect();
     let on: Vec<String> =
@@ -109,7 +114,7 @@ fn without(all: &[String], older: &[String], key: &[String], newer: &[String]) -
 }
 
 /// Of each key the row of the latest segment.
-fn latest(all: &[String], ranked: &[String], key: &[String]) -> String {
+pub(crate) fn latest(all: &[String], ranked: &[String], key: &[String]) -> String {
     format!(
         "SELECT {} FROM ({}) QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {RANK} DESC) = 1",
         all.join(", "),

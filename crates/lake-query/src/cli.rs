@@ -8,6 +8,7 @@ use crate::commands::describe::Describe;
 use crate::commands::export::Export;
 use crate::commands::files::Files;
 use crate::commands::history::History;
+use crate::commands::mount::Mount;
 use crate::commands::page::Page;
 use crate::commands::sql::Sql;
 use crate::commands::symbols::Symbols;
@@ -48,6 +49,7 @@ enum Command {
     History(History),
     Watermark(Watermark),
     Metadata(Metadata),
+    Mount(Mount),
     Completions(Completions),
     Man(Man),
 }
@@ -72,6 +74,7 @@ impl Cli {
             Command::History(command) => command.run(lake, console),
             Command::Watermark(command) => command.run(lake, console),
             Command::Metadata(command) => command.run(lake, console),
+            Command::Mount(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
         }

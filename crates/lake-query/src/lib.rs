@@ -14,6 +14,7 @@ mod page;
 mod session;
 mod sink;
 mod stop;
+mod target;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

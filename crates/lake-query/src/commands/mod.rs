@@ -2,6 +2,7 @@ pub(crate) mod describe;
 pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod history;
+pub(crate) mod mount;
 pub(crate) mod page;
 pub(crate) mod sql;
 pub(crate) mod symbols;
