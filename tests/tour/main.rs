@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod changes;
+mod duckdb;
 mod killed;
 mod lake;
 mod readme;

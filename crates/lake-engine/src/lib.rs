@@ -9,11 +9,15 @@
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
 
+mod attach;
+mod catalog;
+mod database;
 mod error;
 mod facts;
 #[cfg(test)]
 mod fixture;
 mod gate;
+mod heldtype;
 mod literal;
 mod masks;
 mod mounted;
@@ -32,9 +36,12 @@ mod value;
 mod viewfile;
 mod views;
 
+pub use catalog::{BaseColumn, BaseTable, BaseView};
+pub use database::Database;
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
 pub use facts::{Fact, Facts};
+pub use heldtype::held_type;
 pub use literal::literal;
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;

@@ -23,7 +23,7 @@ pub struct Options {
 
 /// An engine without a lake yet.
 pub struct Engine {
-    connection: Connection,
+    pub(crate) connection: Connection,
     spills: bool,
     /// A directory that it may write in.
     drafts: Option<String>,
@@ -80,6 +80,14 @@ impl Engine {
         let root = text(root)?;
         self.lock(&root)?;
         Mounted::new(self.connection, state, None, root)
+    }
+
+    /// From here on no file can be reached but those that are attached.
+    pub(crate) fn shut(&self) -> Result<()> {
+        let spill = if self.spills { "" } else { "SET temp_directory = '';" };
+        let sql =
+            format!("{spill} SET enable_external_access = false; SET lock_configuration = true;");
+        self.connection.execute_batch(&sql).map_err(|error| EngineError::of(&error, "/"))
     }
 
     /// From here on nothing but the lake's segments can be reached, and no setting

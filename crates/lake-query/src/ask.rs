@@ -45,10 +45,13 @@ pub(crate) struct Opened {
     pub(crate) lake: Lake,
     pub(crate) snapshot: Snapshot,
     pub(crate) watch: Stopwatch,
+    attach: Option<PathBuf>,
 }
 
 /// A lake that answers.
 pub(crate) struct Session {
+    /// What the tables of the attached file are called by.
+    pub(crate) attached: Option<String>,
     pub(crate) mounted: Mounted,
     pub(crate) stop: Stop,
     pub(crate) watch: Stopwatch,
@@ -65,7 +68,7 @@ impl Ask {
         }
         let ctrl_c = CtrlC::hold();
         let (lake, snapshot) = at.open(lake)?;
-        Ok(Opened { ask: self, ctrl_c, lake, snapshot, watch })
+        Ok(Opened { ask: self, ctrl_c, lake, snapshot, watch, attach: None })
     }
 
     /// The statement with its parameters.
@@ -85,12 +88,19 @@ impl Opened {
         self.lake.root().path()
     }
 
+    /// Lets SQL read the tables of a DuckDB file, too.
+    pub(crate) fn attach(mut self, file: &Path) -> Opened {
+        self.attach = Some(file.to_owned());
+        self
+    }
+
     /// `drafts` is a directory in which DuckDB may write.
     pub(crate) fn mount(self, drafts: Option<&Path>) -> Result<Session, Failure> {
-        let Opened { ask, ctrl_c, lake, snapshot, watch } = self;
+        let Opened { ask, ctrl_c, lake, snapshot, watch, attach } = self;
         lake_store::process::raise_file_limit();
         let options = Options { threads: ask.threads, memory: ask.max_memory, spill: ask.temp_dir };
         let mut engine = Engine::open(&options).map_err(of_engine)?;
+        let attached = attach.map(|file| engine.attach(&file)).transpose().map_err(of_engine)?;
         if let Some(drafts) = drafts {
             engine = engine.drafts_in(drafts).map_err(of_engine)?;
         }
@@ -99,6 +109,6 @@ impl Opened {
         for (name, value) in &ask.params {
             mounted.set(name, value).map_err(of_engine)?;
         }
-        Ok(Session { mounted, stop, watch })
+        Ok(Session { attached, mounted, stop, watch })
     }
 }

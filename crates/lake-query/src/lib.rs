@@ -1,13 +1,16 @@
 //! The program lake-query: parsing, dispatch, printing.
 
+mod answer;
 mod ask;
 mod cell;
 mod cli;
 mod commands;
+mod compare;
 mod draft;
 mod facts;
 mod failure;
 mod form;
+mod import;
 mod known;
 mod open;
 mod page;

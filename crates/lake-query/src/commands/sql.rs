@@ -1,7 +1,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use lake_cli::render::{Csv, Renderer};
+use lake_cli::render::Renderer;
 use lake_cli::{Console, Failure, Form, Outcome, env, human};
 use lake_engine::{Query, Reading};
 use lake_store::Root;
@@ -67,7 +67,8 @@ impl Sql {
     fn print(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
         refuse_terminal(self.form, console)?;
         let (most, form) = (self.max_rows, FileForm::on_stdout(self.form));
-        let Session { mut mounted, stop, watch } = self.ask.open(lake, &self.at)?.mount(None)?;
+        let Session { mut mounted, stop, watch, .. } =
+            self.ask.open(lake, &self.at)?.mount(None)?;
         let version = mounted.version();
         let mut query = mounted.query(sql).map_err(|e| stop.explain(of_engine(e)))?;
         if self.explain_files {
@@ -104,7 +105,7 @@ impl Sql {
         let most = self.max_rows;
         let opened = self.ask.open(lake, &self.at)?;
         let draft = Draft::of(file, opened.root())?;
-        let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
+        let Session { mut mounted, stop, watch, .. } = opened.mount(Some(&draft.dir()))?;
         let version = mounted.version();
         let end = if form == FileForm::Parquet {
             let written = mounted.write_parquet(sql, &draft.path(), most);
@@ -224,15 +225,9 @@ fn write(
     out: &mut (dyn Write + Send),
 ) -> Result<End, Broken> {
     let rows = query.rows().map_err(Broken::Query)?;
-    let style = Style {
-        csv: Csv::default(),
-        excel_safe: false,
-        title: "result".into(),
-        scratch: env::scratch_dir(),
-    };
     let sink = match form {
         FileForm::Json => Box::new(Document::new(&rows.columns, about, out)) as Box<dyn Sink + '_>,
-        form => sink::of(form, &rows, &style, out).map_err(Broken::Write)?,
+        form => sink::of(form, &rows, &Style::plain(), out).map_err(Broken::Write)?,
     };
     sink::pour(rows, sink, most, &mut |_| {})
 }
