@@ -33,6 +33,24 @@ pub(crate) struct Ask {
     temp_dir: Option<PathBuf>,
 }
 
+/// A file beside the lake.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Attach {
+    /// Let SQL read the tables of this DuckDB file, too, as NAME.TABLE: of old.duckdb as
+    /// old.bars
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    attach: Option<PathBuf>,
+}
+
+impl Attach {
+    pub(crate) fn to(&self, opened: Opened) -> Opened {
+        match &self.attach {
+            Some(file) => opened.attach(file),
+            None => opened,
+        }
+    }
+}
+
 fn param(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))

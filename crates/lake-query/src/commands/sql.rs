@@ -6,7 +6,7 @@ use lake_cli::{Console, Failure, Form, Outcome, env, human};
 use lake_engine::{Query, Reading};
 use lake_store::Root;
 
-use crate::ask::{Ask, Session};
+use crate::ask::{Ask, Attach, Session};
 use crate::draft::Draft;
 use crate::failure::of_engine;
 use crate::form::{self, FileForm};
@@ -33,6 +33,8 @@ pub(crate) struct Sql {
     at: AtVersion,
     #[command(flatten)]
     ask: Ask,
+    #[command(flatten)]
+    attach: Attach,
     /// Say on stderr which files are read, and why no others
     #[arg(long)]
     explain_files: bool,
@@ -103,7 +105,7 @@ impl Sql {
             return Err(failure.hint("lake-query export does: --sql \"...\" --to FILE"));
         }
         let most = self.max_rows;
-        let opened = self.ask.open(lake, &self.at)?;
+        let opened = self.attach.to(self.ask.open(lake, &self.at)?);
         let draft = Draft::of(file, opened.root())?;
         let Session { mut mounted, stop, watch, .. } = opened.mount(Some(&draft.dir()))?;
         let version = mounted.version();
@@ -134,7 +136,7 @@ impl Sql {
     fn parquet(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
         refuse_terminal(self.form, console)?;
         let most = self.max_rows;
-        let opened = self.ask.open(lake, &self.at)?;
+        let opened = self.attach.to(self.ask.open(lake, &self.at)?);
         let draft = Draft::scratch(&env::scratch_dir())?;
         let Session { mut mounted, stop, .. } = opened.mount(Some(&draft.dir()))?;
         let written = mounted.write_parquet(sql, &draft.path(), most);
