@@ -51,8 +51,9 @@ impl Lake {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let (mut command, writer) = (Command::new(program), env!("CARGO_BIN_EXE_twin-writer"));
         command.env_clear().env("LAKE_DIR", self.root()).current_dir(self.dir.path());
+        command.env("LAKE_WRITER", writer).env("LAKE_TWIN", writer);
         command
     }
 

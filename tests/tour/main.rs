@@ -12,6 +12,7 @@
 mod bad_input;
 mod changes;
 mod compacted;
+mod duckdb;
 mod killed;
 mod lake;
 mod readme;

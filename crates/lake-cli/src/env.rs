@@ -12,6 +12,8 @@ pub const LAKE_QUIET: &str = "LAKE_QUIET";
 pub const LAKE_LOG_FORMAT: &str = "LAKE_LOG_FORMAT";
 /// The file in which the shell remembers its statements; empty: in none.
 pub const LAKE_HISTORY: &str = "LAKE_HISTORY";
+/// The program lake-writer, for what lake-query has stored, as `--writer`.
+pub const LAKE_WRITER: &str = "LAKE_WRITER";
 
 #[cfg(test)]
 pub(crate) const ALL: [&str; 4] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET, LAKE_LOG_FORMAT];
@@ -27,6 +29,12 @@ pub fn read(name: &str) -> Option<String> {
 /// Whether the terminal, if there is one, can draw a line anew.
 pub(crate) fn can_redraw() -> bool {
     read("TERM").is_none_or(|name| name != "dumb")
+}
+
+/// Where a program of that name would be that was installed together with this one.
+pub fn beside(program: &str) -> Option<std::path::PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    Some(own.with_file_name(program))
 }
 
 /// Where files go that nobody needs after this process.

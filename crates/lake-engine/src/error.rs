@@ -28,6 +28,13 @@ pub enum EngineError {
     /// A table of facts cannot be told.
     #[error("{message}")]
     Fact { kind: Kind, message: String, detail: Option<String>, hint: Option<String> },
+    #[error(
+        "DuckDB cannot be told files below {0:?}: it takes paths for patterns, and with a backslash in them nothing escapes * ? ["
+    )]
+    Pattern(std::path::PathBuf),
+    /// A DuckDB file of somebody's cannot be read.
+    #[error("{message}")]
+    File { kind: Kind, message: String, hint: Option<&'static str> },
     #[error("DuckDB failed in a way that it should not: {0}")]
     Internal(String),
 }
@@ -35,13 +42,16 @@ pub enum EngineError {
 impl EngineError {
     pub fn kind(&self) -> Kind {
         match self {
-            EngineError::Sql { .. } | EngineError::Path(_) => Kind::BadInput,
+            EngineError::Sql { .. } | EngineError::Path(_) | EngineError::Pattern(_) => {
+                Kind::BadInput
+            }
             EngineError::Interrupted => Kind::Interrupted,
             EngineError::Damaged { .. } | EngineError::NoSchema { .. } => Kind::Damaged,
             EngineError::Io { full: true, .. } => Kind::DiskFull,
             EngineError::Io { .. } | EngineError::OutOfMemory { .. } => Kind::Denied,
             EngineError::Log(error) => error.kind(),
             EngineError::Fact { kind, .. } => *kind,
+            EngineError::File { kind, .. } => *kind,
             EngineError::Internal(_) => Kind::Bug,
         }
     }
@@ -50,10 +60,12 @@ impl EngineError {
         Some(match self {
             EngineError::Sql { hint, .. } | EngineError::Fact { hint, .. } => return hint.clone(),
             EngineError::Log(error) => return error.hint(),
+            EngineError::File { hint, .. } => return hint.map(str::to_owned),
             EngineError::OutOfMemory { .. } => {
                 "allow more with --max-memory, or ask for less at once".into()
             }
             EngineError::Damaged { .. } => "run lake-writer verify".into(),
+            EngineError::Pattern(_) => "move the lake, or bind-mount it under a plain path".into(),
             _ => return None,
         })
     }
@@ -71,6 +83,32 @@ impl EngineError {
 
     pub(crate) fn refused(message: impl Into<String>, hint: &str) -> EngineError {
         EngineError::Sql { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// Why a DuckDB file cannot be opened.
+    pub(crate) fn of_file(error: &duckdb::Error, file: &std::path::Path) -> EngineError {
+        let duckdb::Error::DuckDBFailure(_, Some(text)) = error else {
+            return EngineError::Internal(error.to_string());
+        };
+        let (shown, has) = (file.display(), |part: &str| text.contains(part));
+        let (kind, message, hint) = if has("Could not set lock on file") {
+            let by = match text.split_once("(PID ").and_then(|(_, rest)| rest.split_once(')')) {
+                Some((pid, _)) => format!("process {pid}"),
+                None => "another process".into(),
+            };
+            let hint = "while it is open there no other process can read it: take a copy of it \
+                (and of its .wal, if there is one) while that process is idle, and name the copy";
+            (Kind::Busy, format!("{shown} is open for writing in {by}"), Some(hint))
+        } else if has("not a valid DuckDB database") {
+            (Kind::BadInput, format!("{shown} is not a DuckDB database"), None)
+        } else if has("Permission denied") {
+            (Kind::Denied, format!("{shown} cannot be read: permission denied"), None)
+        } else {
+            let message = format!("{shown} cannot be opened: {}", lowered(text));
+            let newer = has("newer version of DuckDB") || has("storage version");
+            (if newer { Kind::Newer } else { Kind::BadInput }, message, None)
+        };
+        EngineError::File { kind, message, hint }
     }
 
     /// Sorts an error of DuckDB. `root` is the lake's absolute path, which no

@@ -13,14 +13,18 @@
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
 
+mod attach;
 mod brought;
 mod called;
+mod catalog;
 mod changes;
+mod database;
 mod error;
 mod facts;
 #[cfg(test)]
 mod fixture;
 mod gate;
+mod heldtype;
 mod literal;
 mod macros;
 mod masks;
@@ -28,6 +32,7 @@ mod mounted;
 mod outline;
 mod parameter;
 mod plan;
+mod portable;
 mod prune;
 mod reading;
 mod scan;
@@ -36,17 +41,23 @@ mod sheet;
 mod split;
 mod types;
 mod value;
+mod viewfile;
 mod views;
 
+pub use catalog::{BaseColumn, BaseTable, BaseView};
+pub use database::Database;
 pub use duckdb::arrow;
 pub use error::{EngineError, Result};
 pub use facts::{Fact, Facts};
+pub use heldtype::held_type;
 pub use literal::literal;
 pub use macros::{MACROS, Macro};
 pub use mounted::{Column, Described, Mounted, Query, Rows};
 pub use parameter::spell_parameters;
+pub use portable::Views;
 pub use reading::Reading;
 pub use session::{Engine, Gauge, Interrupt, Options};
 pub use sheet::Past;
 pub use types::{Shape, SqlType};
 pub use value::{Datum, Reader};
+pub use viewfile::is_view_file;

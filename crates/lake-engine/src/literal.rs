@@ -3,7 +3,7 @@
 
 use lake_core::value::{Value, decimal_text};
 
-use crate::value::time_text;
+use crate::value::{date_text, time_text, timestamp_text};
 
 /// A string constant, whatever is in the text.
 pub fn literal(text: &str) -> String {
@@ -12,23 +12,33 @@ pub fn literal(text: &str) -> String {
 
 /// A value of its own type, the widest there is of its kind.
 pub(crate) fn constant(value: &Value) -> String {
-    let cast = |text: String, ty: &str| format!("CAST('{text}' AS {ty})");
     match value {
-        Value::Bool(v) => v.to_string(),
-        Value::Int(v) => cast(v.to_string(), "BIGINT"),
-        Value::UInt(v) => cast(v.to_string(), "UBIGINT"),
+        Value::Text(text) => literal(text),
+        other => {
+            let (text, ty) = spelled(other);
+            format!("CAST({} AS {ty})", literal(&text))
+        }
+    }
+}
+
+/// The text of a value, and the type that it is to be cast to. Every DuckDB since 1.1
+/// reads it back as the same value.
+pub(crate) fn spelled(value: &Value) -> (String, String) {
+    let (text, ty) = match value {
+        Value::Bool(v) => (v.to_string(), "BOOLEAN"),
+        Value::Int(v) => (v.to_string(), "BIGINT"),
+        Value::UInt(v) => (v.to_string(), "UBIGINT"),
         Value::Decimal { unscaled, scale } => {
             let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |n| n + 1);
             let width = digits.max(u32::from(*scale)).min(38);
-            cast(decimal_text(*unscaled, *scale), &format!("DECIMAL({width},{scale})"))
+            return (decimal_text(*unscaled, *scale), format!("DECIMAL({width},{scale})"));
         }
-        Value::Text(text) => literal(text),
-        Value::Date(days) => format!("make_date({days})"),
-        Value::Timestamp(i64::MAX) => cast("infinity".into(), "TIMESTAMP"),
-        Value::Timestamp(us) if *us == -i64::MAX => cast("-infinity".into(), "TIMESTAMP"),
-        Value::Timestamp(us) => format!("make_timestamp({us})"),
-        Value::Time(us) => cast(time_text(*us, 1_000_000, 6), "TIME"),
-    }
+        Value::Text(text) => (text.to_string(), "VARCHAR"),
+        Value::Date(days) => (date_text(*days), "DATE"),
+        Value::Timestamp(us) => (timestamp_text(*us, 1_000_000, 6, false), "TIMESTAMP"),
+        Value::Time(us) => (time_text(*us, 1_000_000, 6), "TIME"),
+    };
+    (text, ty.into())
 }
 
 #[cfg(test)]

@@ -114,13 +114,13 @@ impl Hiding {
 }
 
 /// The stretches of a file in which nobody's rows count.
-fn everybody<'a>(one: &Live<'a>) -> Vec<&'a Stretch> {
+pub(crate) fn everybody<'a>(one: &Live<'a>) -> Vec<&'a Stretch> {
     let masks = one.segment.masks.iter();
     masks.filter(|mask| mask.owners.is_none()).map(|mask| &mask.stretch).collect()
 }
 
 /// The partitions of a file whose rows are hidden, by their stretches.
-fn owned<'a>(one: &Live<'a>) -> Vec<(Vec<&'a Stretch>, Vec<&'a [Symbol]>)> {
+pub(crate) fn owned<'a>(one: &Live<'a>) -> Vec<(Vec<&'a Stretch>, Vec<&'a [Symbol]>)> {
     let span = one.segment.symbols.as_deref();
     let here = |owner: &&[Symbol]| {
         span.is_none_or(|SymbolSpan { first, last, .. }| {
@@ -144,14 +144,14 @@ fn owned<'a>(one: &Live<'a>) -> Vec<(Vec<&'a Stretch>, Vec<&'a [Symbol]>)> {
 
 impl Columns {
     /// A row's partition as one text: no symbol holds a control character.
-    fn owner(&self) -> String {
+    pub(crate) fn owner(&self) -> String {
         match &self.partition[..] {
             [one] => one.clone(),
             all => format!("concat_ws(chr(31), {})", all.join(", ")),
         }
     }
 
-    fn test(&self, stretch: &Stretch) -> String {
+    pub(crate) fn test(&self, stretch: &Stretch) -> String {
         let end = |sign: &str, end: &Option<Value>| {
             end.as_ref().map(|v| format!("{} {sign} {}", self.range, constant(v)))
         };

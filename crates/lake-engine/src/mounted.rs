@@ -16,6 +16,7 @@ use lake_log::Snapshot;
 use serde_json::Value as Json;
 
 use crate::called;
+use crate::catalog::{self, BaseTable};
 use crate::error::{EngineError, Result};
 use crate::facts::{self, Facts};
 use crate::gate;
@@ -151,6 +152,11 @@ impl Mounted {
 
     pub fn gauge(&self) -> Gauge {
         Gauge::of(&self.connection)
+    }
+
+    /// The tables of the file that [`crate::Engine::attach`] called so.
+    pub fn attached(&self, name: &str) -> Result<Vec<BaseTable>> {
+        catalog::tables(&self.connection, name).map_err(|error| self.sort(&error))
     }
 
     pub fn interrupt(&self) -> Interrupt {
@@ -346,6 +352,17 @@ fn naming<'a>(error: EngineError, tables: impl Iterator<Item = &'a str>) -> Engi
             EngineError::Sql { message, hint: Some(hint) }
         }
         other => other,
+    }
+}
+
+impl<'m> Query<'m> {
+    /// One that reads no table of a lake.
+    pub(crate) fn plain(statement: Statement<'m>, root: &'m str) -> Query<'m> {
+        let types = (0..statement.column_count())
+            .map(|i| SqlType::of(&statement.column_logical_type(i)))
+            .collect();
+        let (tables, readings) = (Vec::new(), Vec::new());
+        Query { statement, types, root, tables, segments_total: 0, segments_read: 0, readings }
     }
 }
 

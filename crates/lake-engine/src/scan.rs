@@ -229,12 +229,12 @@ fn hides_index(schema: &Schema) -> bool {
     schema.fields.iter().any(|f| f.name.eq_ignore_ascii_case("file_index"))
 }
 
-fn entry(name: &str, ty: &Type) -> String {
+pub(crate) fn entry(name: &str, ty: &Type) -> String {
     format!("{}: {}", literal(name), literal(&ty.to_string()))
 }
 
 /// One column as the newest schema has it, under its name.
-fn project(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
+pub(crate) fn project(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
     Ok(format!("{} AS {}", source(def, schema, hive, id)?, quoted(&newest(def, id)?.name)))
 }
 
@@ -247,7 +247,7 @@ fn newest(def: &TableDef, id: FieldId) -> Result<&Field> {
 
 /// The value of a column out of files of an older schema: renamed, widened, or its
 /// default where it was not there yet.
-fn source(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
+pub(crate) fn source(def: &TableDef, schema: &Schema, hive: bool, id: FieldId) -> Result<String> {
     let now = newest(def, id)?;
     let directory = def.partition_by.iter().position(|p| *p == id).filter(|_| hive);
     Ok(match (directory, schema.by_id(id), &now.default) {

@@ -23,7 +23,7 @@ pub struct Options {
 
 /// An engine without a lake yet.
 pub struct Engine {
-    connection: Connection,
+    pub(crate) connection: Connection,
     spills: bool,
     /// A directory that it may write in.
     drafts: Option<String>,
@@ -97,6 +97,14 @@ impl Engine {
         Mounted::new(self.connection, state, None, root)
     }
 
+    /// From here on no file can be reached but those that are attached.
+    pub(crate) fn shut(&self) -> Result<()> {
+        let spill = if self.spills { "" } else { "SET temp_directory = '';" };
+        let sql =
+            format!("{spill} SET enable_external_access = false; SET lock_configuration = true;");
+        self.connection.execute_batch(&sql).map_err(|error| EngineError::of(&error, "/"))
+    }
+
     /// From here on nothing but the lake's segments can be reached, and no setting
     /// can be changed.
     fn lock(&self, root: &str) -> Result<()> {
@@ -116,7 +124,7 @@ impl Engine {
     }
 }
 
-fn config(options: &Options) -> duckdb::Result<Config> {
+pub(crate) fn config(options: &Options) -> duckdb::Result<Config> {
     let mut config = Config::default()
         .with("autoinstall_known_extensions", "false")?
         .with("autoload_known_extensions", "false")?
@@ -133,8 +141,8 @@ fn config(options: &Options) -> duckdb::Result<Config> {
     Ok(config)
 }
 
-/// The lake's directory as SQL can say it.
-fn text(root: &Path) -> Result<String> {
+/// A path, such as the lake's directory, as SQL can say it.
+pub(crate) fn text(root: &Path) -> Result<String> {
     let absolute = std::path::absolute(root).ok();
     let text = absolute.as_ref().and_then(|path| path.to_str());
     text.map(str::to_owned).ok_or_else(|| EngineError::Path(root.into()))

@@ -113,3 +113,22 @@ fn simple(ty: &LogicalTypeHandle, id: Id) -> String {
     }
     .into()
 }
+
+/// A character of a bare name.
+pub(crate) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The bytes of the quoted name or text that stands first; a quote in it is doubled.
+pub(crate) fn quoted_len(text: &str) -> usize {
+    let quote = text.chars().next().unwrap_or('"');
+    let mut inside = false;
+    for (at, c) in text.char_indices() {
+        if c == quote {
+            inside = !inside;
+        } else if !inside {
+            return at;
+        }
+    }
+    text.len()
+}

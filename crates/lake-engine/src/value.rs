@@ -225,7 +225,7 @@ fn key_text(key: Datum<'_>) -> Cow<'_, str> {
     }
 }
 
-fn date_text(days: i32) -> String {
+pub(crate) fn date_text(days: i32) -> String {
     match days {
         i32::MAX => "infinity".into(),
         d if d == -i32::MAX => "-infinity".into(),
@@ -258,7 +258,7 @@ pub(crate) fn time_text(units: i64, per_second: i64, digits: usize) -> String {
     text
 }
 
-fn timestamp_text(units: i64, per_second: i64, digits: usize, zone: bool) -> String {
+pub(crate) fn timestamp_text(units: i64, per_second: i64, digits: usize, zone: bool) -> String {
     if units == i64::MAX || units == -i64::MAX {
         return if units > 0 { "infinity".into() } else { "-infinity".into() };
     }

@@ -99,7 +99,7 @@ pub(crate) fn create(name: &str, query: &str) -> String {
     format!("CREATE OR REPLACE VIEW {} AS {query}", quoted(name))
 }
 
-fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
+pub(crate) fn names(table: &Table, ids: &[FieldId]) -> Vec<String> {
     let name = |id: &FieldId| match *id {
         BROUGHT => Some(VERSION.to_owned()),
         id => table.schema().by_id(id).map(|f| quoted(&f.name)),
@@ -114,7 +114,12 @@ pub(crate) fn union(selects: &[String]) -> String {
 /// The older side's rows whose key the newer side has not. A left join rather than
 /// an anti join: DuckDB hands a filter on the key on to both sides of it, so that a
 /// query for one symbol opens that symbol's files only.
-fn without(all: &[String], older: &[String], key: &[String], newer: &[String]) -> String {
+pub(crate) fn without(
+    all: &[String],
+    older: &[String],
+    key: &[String],
+    newer: &[String],
+) -> String {
     let columns: Vec<String> =
         key.iter().enumerate().map(|(i, k)| format!("{k} AS _lake_k{i}")).collect();
     let on: Vec<String> =
@@ -131,7 +136,7 @@ fn without(all: &[String], older: &[String], key: &[String], newer: &[String]) -
 }
 
 /// Of each key the row of the latest segment.
-fn latest(all: &[String], ranked: &[String], key: &[String]) -> String {
+pub(crate) fn latest(all: &[String], ranked: &[String], key: &[String]) -> String {
     format!(
         "SELECT {} FROM ({}) QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {RANK} DESC) = 1",
         all.join(", "),

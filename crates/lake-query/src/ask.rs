@@ -1,7 +1,7 @@
 //! What every query may say of how it is run, and the way from there to a mounted lake.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use lake_cli::Failure;
@@ -25,6 +25,24 @@ pub(crate) struct Ask {
     limits: Limits,
 }
 
+/// A file beside the lake.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Attach {
+    /// Let SQL read the tables of this DuckDB file, too, as NAME.TABLE: of old.duckdb as
+    /// old.bars
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    attach: Option<PathBuf>,
+}
+
+impl Attach {
+    pub(crate) fn to(&self, opened: Opened) -> Opened {
+        match &self.attach {
+            Some(file) => opened.attach(file),
+            None => opened,
+        }
+    }
+}
+
 fn param(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -37,10 +55,13 @@ pub(crate) struct Opened {
     pub(crate) lake: Lake,
     pub(crate) snapshot: Snapshot,
     pub(crate) watch: Stopwatch,
+    attach: Option<PathBuf>,
 }
 
 /// A lake that answers.
 pub(crate) struct Session {
+    /// What the tables of the attached file are called by.
+    pub(crate) attached: Option<String>,
     pub(crate) mounted: Mounted,
     pub(crate) stop: Stop,
     pub(crate) watch: Stopwatch,
@@ -71,7 +92,7 @@ impl Ask {
         }
         let ctrl_c = CtrlC::hold();
         let (lake, snapshot) = at.open(lake)?;
-        Ok(Opened { ask: self, ctrl_c, lake, snapshot, watch })
+        Ok(Opened { ask: self, ctrl_c, lake, snapshot, watch, attach: None })
     }
 
     /// The statement with its parameters.
@@ -104,24 +125,34 @@ impl Opened {
         self.lake.root().path()
     }
 
+    /// Lets SQL read the tables of a DuckDB file, too.
+    pub(crate) fn attach(mut self, file: &Path) -> Opened {
+        self.attach = Some(file.to_owned());
+        self
+    }
+
     /// `drafts` is a directory in which DuckDB may write.
     pub(crate) fn mount(self, drafts: Option<&Path>) -> Result<Session, Failure> {
-        let Opened { ask, ctrl_c, lake, snapshot, watch } = self;
+        let Opened { ask, ctrl_c, lake, snapshot, watch, attach } = self;
         let mut engine = ask.engine()?;
+        let attached = attach.map(|file| engine.attach(&file)).transpose().map_err(of_engine)?;
         if let Some(drafts) = drafts {
             engine = engine.drafts_in(drafts).map_err(of_engine)?;
         }
         let stop = ctrl_c.watch(engine.interrupt(), ask.limits.timeout);
         let mounted = ask.mount(engine, Arc::new(Mutex::new(lake)), snapshot)?;
-        Ok(Session { mounted, stop, watch })
+        Ok(Session { attached, mounted, stop, watch })
     }
 
     /// For one statement after another, over one version after another. `person` says
     /// that somebody types them.
     pub(crate) fn stay(self, person: bool) -> Result<Stay, Failure> {
-        let Opened { ask, ctrl_c, lake, snapshot, .. } = self;
+        let Opened { ask, ctrl_c, lake, snapshot, attach, .. } = self;
         let lake = Arc::new(Mutex::new(lake));
-        let engine = ask.engine()?;
+        let mut engine = ask.engine()?;
+        if let Some(file) = attach {
+            engine.attach(&file).map_err(of_engine)?;
+        }
         let turns = Turns::new(ctrl_c, engine.interrupt(), ask.limits.timeout, person);
         let mounted = ask.mount(engine, lake.clone(), snapshot)?;
         Ok(Stay { mounted, lake, turns })

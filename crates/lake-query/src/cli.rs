@@ -5,10 +5,13 @@ use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
 use crate::commands::changes::Changes;
+use crate::commands::compare::Compare;
 use crate::commands::describe::Describe;
 use crate::commands::export::Export;
 use crate::commands::files::Files;
 use crate::commands::history::History;
+use crate::commands::import_duckdb::ImportDuckdb;
+use crate::commands::mount::Mount;
 use crate::commands::page::Page;
 use crate::commands::shell::Shell;
 use crate::commands::sql::Sql;
@@ -54,6 +57,9 @@ enum Command {
     Changes(Changes),
     Watermark(Watermark),
     Metadata(Metadata),
+    Mount(Mount),
+    ImportDuckdb(ImportDuckdb),
+    Compare(Compare),
     Completions(Completions),
     Man(Man),
 }
@@ -80,6 +86,9 @@ impl Cli {
             Command::Changes(command) => command.run(lake, console),
             Command::Watermark(command) => command.run(lake, console),
             Command::Metadata(command) => command.run(lake, console),
+            Command::Mount(command) => command.run(lake, console),
+            Command::ImportDuckdb(command) => command.run(lake, console),
+            Command::Compare(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
         }

@@ -30,10 +30,14 @@ impl AtVersion {
         self.at.is_some()
     }
 
+    pub(crate) fn at(&self) -> At {
+        self.at.clone().unwrap_or_default()
+    }
+
     /// The lake, and a leased snapshot of it.
     pub(crate) fn open(&self, lake: &Path) -> Result<(Lake, Snapshot), Failure> {
         let mut lake = Lake::open(lake, Access::Read).map_err(of_log)?;
-        let snapshot = lake.snapshot(self.at.clone().unwrap_or_default()).map_err(of_log)?;
+        let snapshot = lake.snapshot(self.at()).map_err(of_log)?;
         Ok((lake, snapshot))
     }
 }

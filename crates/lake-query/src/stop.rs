@@ -1,8 +1,11 @@
 //! Ctrl-C and `--timeout`: both interrupt the query, so that it ends as an error with
 //! its own message and exit code. A second Ctrl-C ends the process at once.
+//!
+//! Work without an end of its own stops in order on Ctrl-C and SIGTERM.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -72,6 +75,28 @@ fn insist(interrupt: &Interrupt) {
         interrupt.interrupt();
         pause(Duration::from_millis(20));
     }
+}
+
+/// Hears of the first SIGINT or SIGTERM; a second one kills. To be called before other
+/// threads are started: both are held back in this thread and in all that it starts.
+pub(crate) fn ending() -> Receiver<()> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    // Where they cannot be held back they kill, as they do everywhere.
+    let _ = signals.thread_block();
+    let (tell, heard) = channel();
+    thread::spawn(move || {
+        if signals.wait().is_ok() {
+            let _ = signals.thread_unblock();
+            let _ = tell.send(());
+        }
+        // The one thread that the second signal can reach.
+        loop {
+            thread::park();
+        }
+    });
+    heard
 }
 
 impl Stop {

@@ -10,6 +10,7 @@ use super::describe::nested;
 use super::{Described, Mounted, Rows};
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
+use crate::types::{is_word, quoted_len};
 
 /// The database while it is written.
 const OUT: &str = "_lake_out";
@@ -141,24 +142,6 @@ fn stored(ty: &str) -> Option<String> {
         }
     }
     (out != ty).then_some(out)
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// The bytes of the quoted name or text that stands first; a quote in it is doubled.
-fn quoted_len(text: &str) -> usize {
-    let quote = text.chars().next().unwrap_or('"');
-    let mut inside = false;
-    for (at, c) in text.char_indices() {
-        if c == quote {
-            inside = !inside;
-        } else if !inside {
-            return at;
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

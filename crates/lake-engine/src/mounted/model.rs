@@ -10,6 +10,7 @@ use lake_core::value::Value;
 use proptest::prelude::*;
 
 use crate::fixture::{Lake, ints, of, rows, span};
+use crate::portable::tests::agree;
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -189,6 +190,8 @@ proptest! {
         let mut mounted = world.lake.mount();
         let all = rows(&mut mounted, "FROM bars ORDER BY symbol, d").unwrap();
         prop_assert_eq!(&all, &expected);
+        let filtered = "FROM bars WHERE symbol = 'S1' AND d >= 5 ORDER BY symbol, d";
+        agree(&world.lake, ["FROM bars ORDER BY symbol, d", filtered]);
         type Test = fn(&[String], i64) -> bool;
         for (filter, test) in [
             ("symbol = 'S1'", (|r, _| r[0] == "S1") as Test),

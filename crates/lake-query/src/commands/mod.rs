@@ -1,8 +1,11 @@
 pub(crate) mod changes;
+pub(crate) mod compare;
 pub(crate) mod describe;
 pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod history;
+pub(crate) mod import_duckdb;
+pub(crate) mod mount;
 pub(crate) mod page;
 pub(crate) mod shell;
 pub(crate) mod sql;
@@ -43,6 +46,6 @@ fn symbol(part: &Part) -> Value {
 }
 
 /// The names of columns as the newest schema has them.
-fn names(def: &TableDef, ids: &[FieldId]) -> Vec<String> {
+pub(crate) fn names(def: &TableDef, ids: &[FieldId]) -> Vec<String> {
     ids.iter().filter_map(|id| def.schema().by_id(*id)).map(|f| f.name.clone()).collect()
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use lake_cli::{Console, Failure, Form, Outcome, env};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Attach};
 use crate::form::FileForm;
 use crate::open::AtVersion;
 use crate::shell;
@@ -26,6 +26,8 @@ pub(crate) struct Shell {
     at: AtVersion,
     #[command(flatten)]
     ask: Ask,
+    #[command(flatten)]
+    attach: Attach,
     /// Stop at the first statement that fails
     #[arg(long)]
     bail: bool,
@@ -39,7 +41,7 @@ pub(crate) struct Shell {
 impl Shell {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let typed = std::io::stdin().is_terminal();
-        let opened = self.ask.clone().open(lake, &self.at)?;
+        let opened = self.attach.to(self.ask.clone().open(lake, &self.at)?);
         let root = opened.root().to_owned();
         let stay = opened.stay(typed)?;
         let live = shell::Live::new(stay.mounted, stay.lake, self.at.is_given());

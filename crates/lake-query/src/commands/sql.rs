@@ -5,7 +5,7 @@ use lake_cli::{Console, Failure, Form, Outcome, env, human};
 use lake_store::Root;
 
 use crate::answer::{self, Meter, Wanted};
-use crate::ask::{Ask, Session};
+use crate::ask::{Ask, Attach, Session};
 use crate::draft::Draft;
 use crate::failure::of_engine;
 use crate::form::{self, FileForm};
@@ -29,6 +29,8 @@ pub(crate) struct Sql {
     at: AtVersion,
     #[command(flatten)]
     ask: Ask,
+    #[command(flatten)]
+    attach: Attach,
     /// Say on stderr which files are read, and why no others
     #[arg(long)]
     explain_files: bool,
@@ -63,7 +65,8 @@ impl Sql {
     fn print(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
         refuse_terminal(self.form, console)?;
         let (most, explain_files) = (self.max_rows, self.explain_files);
-        let Session { mut mounted, stop, watch } = self.ask.open(lake, &self.at)?.mount(None)?;
+        let opened = self.attach.to(self.ask.open(lake, &self.at)?);
+        let Session { mut mounted, stop, watch, .. } = opened.mount(None)?;
         let wanted = Wanted { form: FileForm::on_stdout(self.form), most, explain_files, watch };
         let told = answer::print(&mut mounted, sql, wanted, console);
         told.map_err(|broken| stop.explain(broken.into_failure(|e| console.out.failure(e))))?;
@@ -84,9 +87,9 @@ impl Sql {
             return Err(failure.hint("lake-query export does: --sql \"...\" --to FILE"));
         }
         let most = self.max_rows;
-        let opened = self.ask.open(lake, &self.at)?;
+        let opened = self.attach.to(self.ask.open(lake, &self.at)?);
         let draft = Draft::of(file, opened.root())?;
-        let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
+        let Session { mut mounted, stop, watch, .. } = opened.mount(Some(&draft.dir()))?;
         let (version, meter) = (mounted.version(), Meter::start(&mounted, watch, console));
         let end = if form == FileForm::Parquet {
             let written = mounted.write_parquet(sql, &draft.path(), most);
@@ -117,9 +120,9 @@ impl Sql {
     fn parquet(self, sql: &str, lake: &Path, console: &mut Console) -> Result<(), Failure> {
         refuse_terminal(self.form, console)?;
         let most = self.max_rows;
-        let opened = self.ask.open(lake, &self.at)?;
+        let opened = self.attach.to(self.ask.open(lake, &self.at)?);
         let draft = Draft::scratch(&env::scratch_dir())?;
-        let Session { mut mounted, stop, watch } = opened.mount(Some(&draft.dir()))?;
+        let Session { mut mounted, stop, watch, .. } = opened.mount(Some(&draft.dir()))?;
         let meter = Meter::start(&mounted, watch, console);
         let written = mounted.write_parquet(sql, &draft.path(), most);
         let rows = written.map_err(|e| stop.explain(of_engine(e)))?;

@@ -1,6 +1,7 @@
 //! The commands that begin with a dot: their names, and what is told of them.
 
 use lake_cli::Failure;
+use lake_engine::{MACROS, Macro};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -178,7 +179,8 @@ pub(crate) fn help(of: &str) -> Result<String, Failure> {
 /// The functions that a lake adds to DuckDB's.
 fn macros() -> String {
     let width = MACROS.iter().map(|m| m.usage.len()).max().unwrap_or(0);
-    let line = |m: &Macro| format!("{:width$}  {}\n{:width$}  {};\n", m.usage, m.help, "", m.example);
+    let line =
+        |m: &Macro| format!("{:width$}  {}\n{:width$}  {};\n", m.usage, m.help, "", m.example);
     MACROS.iter().map(line).collect()
 }
 

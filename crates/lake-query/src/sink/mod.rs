@@ -50,6 +50,14 @@ pub(crate) struct Style {
     pub(crate) scratch: PathBuf,
 }
 
+impl Style {
+    /// Of a form that takes no more.
+    pub(crate) fn plain() -> Style {
+        let (title, scratch) = ("result".into(), lake_cli::env::scratch_dir());
+        Style { csv: Csv::default(), excel_safe: false, title, scratch }
+    }
+}
+
 /// Why a result was not written to its end.
 #[derive(Debug)]
 pub(crate) enum Broken {
