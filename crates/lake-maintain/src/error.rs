@@ -18,6 +18,15 @@ pub enum MaintainError {
     Log(#[from] LogError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("another vacuum or undelete is at work")]
+    Sweeping,
+    #[error(
+        "{files} files of {bytes} bytes are in no version of the log, beside {live} bytes that \
+         are live: too large a share to be what killed writers left"
+    )]
+    TooMuch { files: u64, bytes: u64, live: u64 },
+    #[error("nothing called {0} is in the trash")]
+    NoBatch(String),
     #[error("somebody changed what it was based on")]
     Conflict(#[source] Conflict),
 }
@@ -25,7 +34,9 @@ pub enum MaintainError {
 impl MaintainError {
     pub fn kind(&self) -> Kind {
         match self {
-            MaintainError::NoTable(_) => Kind::NotFound,
+            MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
+            MaintainError::Sweeping => Kind::Busy,
+            MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
             MaintainError::Segment(SegmentError::Store(error)) | MaintainError::Store(error) => {
@@ -42,6 +53,13 @@ impl MaintainError {
             MaintainError::Segment(SegmentError::Damaged { .. }) => {
                 Some("run lake-writer verify".into())
             }
+            MaintainError::Sweeping => Some("try again when it is done".into()),
+            MaintainError::TooMuch { .. } => Some(
+                "nothing was done. Is _lake/log whole, and not from an older backup? If so, say \
+                 --max-share with a larger share"
+                    .into(),
+            ),
+            MaintainError::NoBatch(_) => Some("see: lake-writer undelete --list".into()),
             _ => None,
         }
     }

@@ -5,5 +5,6 @@
 //! nobody can open any more.
 
 mod error;
+pub mod vacuum;
 
 pub use error::{MaintainError, Result};

@@ -3,6 +3,7 @@
 use lake_cli::Failure;
 use lake_ingest::IngestError;
 use lake_log::LogError;
+use lake_maintain::MaintainError;
 use lake_store::StoreError;
 
 pub(crate) fn of_log(error: LogError) -> Failure {
@@ -16,6 +17,10 @@ pub(crate) fn of_ingest(error: IngestError) -> Failure {
 /// Of an error that is somebody else's still.
 pub(crate) fn told(error: &IngestError) -> Failure {
     with_hint(Failure::from_error(error.kind(), error), error.hint())
+}
+
+pub(crate) fn of_maintain(error: MaintainError) -> Failure {
+    with_hint(Failure::from_error(error.kind(), &error), error.hint())
 }
 
 pub(crate) fn of_store(error: StoreError) -> Failure {
