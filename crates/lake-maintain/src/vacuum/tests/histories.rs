@@ -115,7 +115,8 @@ impl World {
     }
 
     fn vacuum(&mut self) {
-        let report = vacuum(self.dir.path(), &now_or_never());
+        let mut sweeper = Lake::open(self.dir.path(), Access::Write).unwrap();
+        let report = run(&mut sweeper, &now_or_never(), &Meter::default()).unwrap();
         let mut needed = newest(self.dir.path());
         let mut lake = Lake::open(self.dir.path(), Access::Read).unwrap();
         for version in report.floor..=report.version {
