@@ -186,8 +186,8 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     report.trash = batch.settle()?;
     report.boundary = lake.truncate_to(safe)?;
     report.version = lake.state().version;
-    report.held = held(plan.held, &orphans);
-    report.foreign.extend(listing.foreign);
+    report.held = plan.held.into_iter().chain(orphans.held()).collect();
+    report.foreign.extend(listing.foreign.into_iter().chain(orphans.foreign));
     Ok(report)
 }
 
@@ -209,8 +209,8 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     plan.superseded.iter().for_each(|file| report.superseded.add(file.bytes));
     orphans.dead().for_each(|file| report.orphans.add(file.bytes));
     report.leftovers = leftovers::count(lake, &mut report.foreign)?;
-    report.held = held(plan.held, &orphans);
-    report.foreign.extend(listing.foreign);
+    report.held = plan.held.into_iter().chain(orphans.held()).collect();
+    report.foreign.extend(listing.foreign.into_iter().chain(orphans.foreign));
     Ok(report)
 }
 
@@ -244,9 +244,4 @@ fn fence(lake: &mut Lake, orphans: &mut Orphans, reach: &mut Reach) -> Result<()
     reach.follow(lake)?;
     orphans.forget_known(reach);
     Ok(())
-}
-
-fn held(mut held: Vec<Hold>, orphans: &Orphans) -> Vec<Hold> {
-    held.extend(orphans.held());
-    held
 }

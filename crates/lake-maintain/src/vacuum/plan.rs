@@ -74,6 +74,8 @@ pub(crate) struct Orphans {
     waiting: Keeping,
     /// Files that stay because the log seems to have lost its end, and where it was.
     ahead: Option<(Version, Count)>,
+    /// They only have the name of a segment, as a symbolic link has.
+    pub(crate) foreign: Vec<String>,
 }
 
 #[derive(Default)]
@@ -94,18 +96,21 @@ impl Orphans {
     /// spool, then the log. Whoever commits in between is seen by one of them.
     pub(crate) fn find(lake: &mut Lake, listing: &Listing, reach: &mut Reach) -> Result<Orphans> {
         let mut living = Living::new(lake)?;
-        let mut unknown = Vec::new();
+        let (mut unknown, mut foreign) = (Vec::new(), Vec::new());
         for found in listing.segments.iter().filter(|found| reach.of(&found.path).is_none()) {
-            // Gone by now, or a link that only has the name of a segment.
-            let stat = lake.root().stat(&found.path)?;
-            if let Some(stat) = stat.filter(|stat| stat.is_file) {
-                unknown.push((found, stat.len, living.has(found.id.txn.session)?));
+            match lake.root().stat(&found.path)? {
+                Some(stat) if stat.is_file => {
+                    unknown.push((found, stat.len, living.has(found.id.txn.session)?));
+                }
+                Some(_) => foreign.push(found.path.clone()),
+                // Its owner was quicker.
+                None => {}
             }
         }
         let waiting = waiting(lake)?;
         reach.follow(lake)?;
         let newest = lake.state().version;
-        let mut orphans = Orphans::default();
+        let mut orphans = Orphans { foreign, ..Orphans::default() };
         for (found, bytes, lives) in unknown {
             let txn = found.id.txn;
             if reach.of(&found.path).is_some() {

@@ -91,7 +91,7 @@ fn a_lease_keeps_its_files_and_is_told() {
     }
     assert_eq!(files_of(leased.state()), on_disk(dir.path()));
     assert!(!opens(dir.path(), 2), "nobody else may open it now");
-    drop(leased);
+    drop((leased, work));
     let report = vacuum(dir.path(), &now_or_never());
     assert_eq!((report.superseded.files, report.boundary), (1, report.floor));
 }
