@@ -55,6 +55,34 @@ fn a_reader_keeps_its_files_until_it_is_killed() {
     assert_eq!((report.superseded.files, report.held), (1, vec![]));
 }
 
+/// A reader that sleeps just before or just after it has its lease: the vacuum sees the
+/// lease, or the reader sees the floor.
+fn sleeping_reader(plan: &str, swept: u64) {
+    let lake = new_lake();
+    let mut work = Workload::open(lake.path(), "p").unwrap();
+    committed(work.append(&[part("A").unwrap()], 1));
+    let mut reader = Actor::new(lake.path(), &["R", "hold"], &[("LAKE_FAULT", plan)]);
+    reader.go();
+    reader.wait_stopped();
+    committed(work.clear(&part("A").unwrap()));
+    assert_eq!(run(lake.path()).superseded.files, swept);
+    reader.wake_up();
+    assert_eq!(reader.line().as_deref(), Some("holds 4"), "version 2 cannot be opened any more");
+    reader.go();
+    assert_eq!(reader.line().as_deref(), Some("whole 0"));
+    assert_eq!(run(lake.path()).superseded.files, 1 - swept);
+}
+
+#[test]
+fn a_reader_that_sleeps_before_its_lease_sees_the_floor() {
+    sleeping_reader("pause@1:lock~locks/pins", 1);
+}
+
+#[test]
+fn a_reader_that_sleeps_with_its_lease_is_seen() {
+    sleeping_reader("pause@1:stat~locks/pins", 0);
+}
+
 #[test]
 fn a_stopped_writer_keeps_its_files_and_a_killed_one_leaves_them() {
     let lake = new_lake();

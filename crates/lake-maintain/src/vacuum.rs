@@ -19,6 +19,7 @@
 mod floor;
 mod leftovers;
 mod listing;
+mod orphans;
 mod plan;
 mod reach;
 mod trash;
@@ -39,7 +40,8 @@ use lake_store::{Guard, LockFile, clock, fault};
 
 use crate::error::{MaintainError, Result};
 
-use self::plan::{Orphans, Plan};
+use self::orphans::Orphans;
+use self::plan::Plan;
 use self::reach::Reach;
 use self::trash::Batch;
 

@@ -9,7 +9,7 @@ use lake_store::{Dir, Kind};
 use crate::error::Result;
 
 use super::Count;
-use super::plan::Living;
+use super::orphans::Living;
 use super::trash::Batch;
 
 /// Staged files are deleted: no transaction names them. The rest goes to the trash.
