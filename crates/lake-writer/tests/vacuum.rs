@@ -80,7 +80,7 @@ fn what_was_deleted_goes_to_the_trash_and_comes_back() {
     let listed = shell.json(&["undelete", "--list"]);
     let batch = listed[0]["batch"].as_str().unwrap();
     assert_eq!(done["trash"], format!("_lake/trash/{batch}"));
-    assert_eq!((&listed[0]["files"], &listed[0]["version"]), (&json!(1), &json!(3)));
+    assert_eq!((&listed[0]["files"], &listed[0]["version"]), (&json!(1), &json!(4)));
     let back = shell.json(&["undelete", batch]);
     assert_eq!((&back["files_restored"], shell.segments()), (&json!(1), 2));
     assert_eq!(shell.json(&["undelete", "--list"]), json!([]));
