@@ -16,3 +16,4 @@ mod power;
 mod prepared;
 mod stalled;
 mod sweep;
+mod vacuum;

@@ -9,6 +9,7 @@ use lake_testkit::{Checked, Workload, audit, ensure, sequence};
 use crate::power;
 use crate::prepared::{small, symbol, version_of};
 use crate::stalled::{set_hint, wakes_up_after_a_truncation};
+use crate::vacuum;
 
 fn noticed<T>(mutant: &str, check: impl Fn() -> Checked<T>) {
     if let Err(broken) = check() {
@@ -93,6 +94,26 @@ fn not_heeding_the_fence() {
 #[test]
 fn not_heeding_the_boundary() {
     noticed("boundary", wakes_up_after_a_truncation);
+}
+
+#[test]
+fn sweeping_what_a_lease_keeps() {
+    noticed("vacuum_lease", vacuum::with_a_reader);
+}
+
+#[test]
+fn sweeping_what_a_living_writer_has_staged() {
+    noticed("vacuum_live", vacuum::with_a_writer);
+}
+
+#[test]
+fn sweeping_without_a_fence() {
+    noticed("vacuum_fence", vacuum::with_a_stalled_writer);
+}
+
+#[test]
+fn sweeping_what_waits_in_the_spool() {
+    noticed("vacuum_spool", vacuum::with_a_spooled_transaction);
 }
 
 #[test]

@@ -15,3 +15,4 @@ mod killed;
 mod readers;
 mod stopped;
 mod truncated;
+mod vacuum;

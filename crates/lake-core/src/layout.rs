@@ -1,6 +1,6 @@
 //! The only place where a path of the lake is spelled, and read back.
 
-use crate::id::{SegmentId, Version};
+use crate::id::{SegmentId, TxnId, Version, decimal};
 use crate::segment::{Part, SegmentKind};
 use crate::symbol::Symbol;
 
@@ -120,10 +120,49 @@ pub fn parse_partition(component: &str) -> Option<(&str, Symbol)> {
     Some((column, Symbol::decode(value).ok()?))
 }
 
+/// Whether a directory beneath a table's may hold segments.
+pub fn is_part_dir(name: &str) -> bool {
+    name == PACKED || parse_partition(name).is_some()
+}
+
+/// A transaction that waits in the spool.
+pub fn ready_name(id: &TxnId) -> String {
+    format!("{id}.r")
+}
+
+pub fn parse_ready(name: &str) -> Option<TxnId> {
+    name.strip_suffix(".r")?.parse().ok()
+}
+
+/// What a power cut left beyond the end of the log, moved to quarantine; `random`
+/// tells two of one version apart.
+pub fn log_leftover_name(version: Version, random: u32) -> String {
+    format!("log-{version}-{random:08x}.e")
+}
+
+pub fn is_log_leftover(name: &str) -> bool {
+    let parts = || {
+        let (version, random) = name.strip_prefix("log-")?.strip_suffix(".e")?.split_once('-')?;
+        let random = u32::from_str_radix(random, 16).ok()?;
+        Some(log_leftover_name(decimal(version)?, random))
+    };
+    parts().is_some_and(|same| same == name)
+}
+
+/// Files that one vacuum moved away, at a time in microseconds and a version.
+pub fn trash_name(at_us: i64, version: Version) -> String {
+    format!("{at_us}-{version}")
+}
+
+pub fn parse_trash(name: &str) -> Option<(i64, Version)> {
+    let (at_us, version) = name.split_once('-')?;
+    let at_us = i64::try_from(decimal::<u64>(at_us)?).ok()?;
+    Some((at_us, decimal(version)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TxnId;
 
     #[test]
     fn names_read_back() {
@@ -141,6 +180,30 @@ mod tests {
         assert_eq!(parse_entry("1.e"), None);
         assert_eq!(parse_entry("00000000000001.e"), None);
         assert_eq!(parse_entry("+000000000001.e"), None);
+    }
+
+    #[test]
+    fn what_vacuum_may_take_is_spelled_exactly() {
+        let id = TxnId { start: 7, session: 9, counter: 1 };
+        assert_eq!(parse_ready(&ready_name(&id)), Some(id));
+        assert_eq!(parse_ready("notes.r"), None);
+        assert!(is_log_leftover(&log_leftover_name(42, 0xab)));
+        for foreign in ["log-42.e", "log-042-000000ab.e", "log-42-000000AB.e", "log-42-+00000ab.e"]
+        {
+            assert!(!is_log_leftover(foreign), "{foreign}");
+        }
+        assert_eq!(
+            parse_trash(&trash_name(1_795_176_000_000_000, 42)),
+            Some((1_795_176_000_000_000, 42))
+        );
+        for foreign in ["", "42", "-1-42", "01-42", "1-042", "1-42-3", "9223372036854775808-1"] {
+            assert_eq!(parse_trash(foreign), None, "{foreign}");
+        }
+        for (name, is) in [("packed", true), ("symbol=600519", true), ("old", false), ("=", false)]
+        {
+            assert_eq!(is_part_dir(name), is, "{name}");
+        }
+        assert!(!is_part_dir("symbol=a%2f"), "a value has one spelling");
     }
 
     #[test]

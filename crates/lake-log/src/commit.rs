@@ -389,7 +389,7 @@ fn is_ours(dir: &Dir, version: Version, bytes: &[u8]) -> Result<Option<bool>> {
 }
 
 pub(crate) fn ready_name(txn: &Transaction) -> String {
-    format!("{}.r", txn.id)
+    layout::ready_name(&txn.id)
 }
 
 fn committed(version: Version, txn: &Transaction) -> Outcome {

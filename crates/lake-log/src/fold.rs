@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lake_core::edit::{Action, Expect, Transaction};
 use lake_core::entry::{MAX_FOLD, ready_from_bytes};
-use lake_core::id::TxnId;
+use lake_core::layout;
 
 use crate::commit::Outcome;
 use crate::error::Result;
@@ -21,7 +21,7 @@ impl Lake {
             return Ok(refused);
         }
         for file in self.files.spool.list()? {
-            let id = file.name.strip_suffix(".r").and_then(|stem| stem.parse::<TxnId>().ok());
+            let id = layout::parse_ready(&file.name);
             let Some(id) = id.filter(|id| batch.iter().all(|t| t.id != *id)) else { continue };
             let Some(bytes) = self.files.spool.read_opt(&file.name)? else { continue };
             // Still being written, or torn by a power cut: its owner knows.

@@ -161,6 +161,12 @@ impl Lake {
         }
     }
 
+    /// The oldest state that the log tells, and from which it goes on entry by entry.
+    pub fn oldest(&mut self) -> Result<Arc<State>> {
+        let boundary = self.files.slots()?.boundary;
+        replay::state_at(&mut self.files, boundary)
+    }
+
     /// The commit that a producer's seq has made already, with its receipts.
     pub fn find_duplicate(
         &mut self,

@@ -19,6 +19,7 @@ mod recover;
 mod replay;
 mod session;
 mod snapshot;
+mod spool;
 mod truncate;
 
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use init::{Created, InitOptions};
 pub use lake::{Access, Lake, Leftovers};
 pub use session::Draft;
 pub use snapshot::Snapshot;
+pub use spool::Waiting;

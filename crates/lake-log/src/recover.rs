@@ -17,7 +17,7 @@ impl Lake {
         };
         let name = layout::entry_name(version);
         let quarantine = self.files.root.dir(layout::QUARANTINE)?;
-        let aside = format!("log-{version}-{:08x}.e", random::session()? as u32);
+        let aside = layout::log_leftover_name(version, random::session()? as u32);
         dir.rename(&name, &quarantine, &aside)?;
         quarantine.sync()?;
         dir.sync()?;

@@ -2,7 +2,7 @@
 //! that their entries are gone. What sweep stands on.
 
 use lake_core::edit::{Action, Cause};
-use lake_core::id::{TxnId, Version};
+use lake_core::id::Version;
 use lake_core::layout;
 
 use crate::boundary::Slots;
@@ -31,12 +31,19 @@ impl Lake {
     /// V7: removes the log that nobody needs: below the floor, every lease and the
     /// start of every living session. Returns the boundary.
     pub fn truncate(&mut self) -> Result<Version> {
+        self.truncate_to(Version::MAX)
+    }
+
+    /// The same, but nothing after `limit`: who sweeps files learns from the log which
+    /// of them are dead, and keeps what it has not swept yet.
+    pub fn truncate_to(&mut self, limit: Version) -> Result<Version> {
         self.begin_within(0)?;
         let floor = self.state.floor;
-        let limit = floor.saturating_add(1);
-        let pinned = self.files.pins.lowest_locked_below(limit)?.unwrap_or(floor);
-        let begun = self.files.starts.lowest_locked_below(limit)?.unwrap_or(floor);
-        let boundary = floor.min(pinned).min(begun).min(self.spooled()?.unwrap_or(floor));
+        let above = floor.saturating_add(1);
+        let pinned = self.files.pins.lowest_locked_below(above)?.unwrap_or(floor);
+        let begun = self.files.starts.lowest_locked_below(above)?.unwrap_or(floor);
+        let spooled = self.spooled()?.unwrap_or(floor);
+        let boundary = floor.min(limit).min(pinned).min(begun).min(spooled);
         let slots = self.slots()?;
         if boundary <= slots.boundary {
             return Ok(slots.boundary);
@@ -52,7 +59,7 @@ impl Lake {
     /// commits it looks for it in the log since then.
     fn spooled(&self) -> Result<Option<Version>> {
         let files = self.files.spool.list()?;
-        let ids = files.iter().filter_map(|f| f.name.strip_suffix(".r")?.parse::<TxnId>().ok());
+        let ids = files.iter().filter_map(|f| layout::parse_ready(&f.name));
         Ok(ids.map(|id| id.start).min())
     }
 

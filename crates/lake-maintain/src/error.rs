@@ -1,6 +1,7 @@
 //! Why maintenance stopped. What it did before stands.
 
 use lake_core::kind::Kind;
+use lake_core::state::Conflict;
 use lake_log::{LogError, store_kind};
 use lake_segment::SegmentError;
 use lake_store::StoreError;
@@ -22,12 +23,25 @@ pub enum MaintainError {
     NotConserved(String),
     #[error("stopped; what was committed before stands")]
     Stopped,
+    #[error("another vacuum or undelete is at work")]
+    Sweeping,
+    #[error(
+        "{files} files of {bytes} bytes are in no version of the log, beside {live} bytes that \
+         are live: too large a share to be what killed writers left"
+    )]
+    TooMuch { files: u64, bytes: u64, live: u64 },
+    #[error("nothing called {0} is in the trash")]
+    NoBatch(String),
+    #[error("somebody changed what it was based on")]
+    Conflict(#[source] Conflict),
 }
 
 impl MaintainError {
     pub fn kind(&self) -> Kind {
         match self {
-            MaintainError::NoTable(_) => Kind::NotFound,
+            MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
+            MaintainError::Sweeping => Kind::Busy,
+            MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
             MaintainError::Segment(SegmentError::Store(error)) | MaintainError::Store(error) => {
@@ -36,6 +50,7 @@ impl MaintainError {
             MaintainError::Log(error) => error.kind(),
             MaintainError::NotConserved(_) => Kind::Bug,
             MaintainError::Stopped => Kind::Interrupted,
+            MaintainError::Conflict(_) => Kind::Conflict,
         }
     }
 
@@ -45,6 +60,13 @@ impl MaintainError {
             MaintainError::Segment(SegmentError::Damaged { .. }) => {
                 Some("run lake-writer verify".into())
             }
+            MaintainError::Sweeping => Some("try again when it is done".into()),
+            MaintainError::TooMuch { .. } => Some(
+                "nothing was done. Is _lake/log whole, and not from an older backup? If so, say \
+                 --max-share with a larger share"
+                    .into(),
+            ),
+            MaintainError::NoBatch(_) => Some("see: lake-writer undelete --list".into()),
             _ => None,
         }
     }

@@ -17,6 +17,8 @@ use crate::commands::quarantine::Quarantine;
 use crate::commands::restore::Restore;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
+use crate::commands::undelete::Undelete;
+use crate::commands::vacuum::Vacuum;
 use crate::commands::watch::Watch;
 
 const AFTER_HELP: &str = "\
@@ -57,6 +59,8 @@ enum Command {
     Tag(Tag),
     Restore(Restore),
     Compact(Compact),
+    Vacuum(Vacuum),
+    Undelete(Undelete),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -85,6 +89,8 @@ impl Cli {
             Command::Tag(command) => command.run(lake, console),
             Command::Restore(command) => command.run(lake, console),
             Command::Compact(command) => command.run(lake, console),
+            Command::Vacuum(command) => command.run(lake, console),
+            Command::Undelete(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),

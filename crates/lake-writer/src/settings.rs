@@ -1,14 +1,22 @@
-//! What lake.toml says of tables.
+//! What lake.toml says of tables, and of maintenance.
 
 use std::path::Path;
+use std::time::Duration;
 
-use lake_cli::Failure;
-use lake_cli::config::Config;
+use lake_cli::config::{Config, Key};
+use lake_cli::{Failure, parse};
 use lake_ingest::Layout;
 use lake_store::Root;
 
 const FILE: &str = "lake.toml";
-const KNOWN: &[&str] = &["tables.*.increment_layout"];
+const KNOWN: &[&str] = &["tables.*.increment_layout", VACUUM_GRACE.name];
+
+const VACUUM_GRACE: Key<Duration> = Key {
+    name: "vacuum.grace",
+    env: Some("LAKE_VACUUM_GRACE"),
+    default: Duration::from_secs(60 * 60),
+    parse: parse::duration,
+};
 
 /// `increment_layout` of a table:
 ///
@@ -26,6 +34,11 @@ pub(crate) fn layout(lake: &Path, table: &str) -> Result<Layout, Failure> {
         Some(other) => Err(Failure::bad_input(format!("{FILE}: {name} is {other:?}"))
             .hint("it is \"auto\", \"per-symbol\" or \"packed\"")),
     }
+}
+
+/// How long old versions stay, and what vacuum moved to the trash.
+pub(crate) fn vacuum_grace(lake: &Path, flag: Option<Duration>) -> Result<Duration, Failure> {
+    Ok(read(lake)?.get(&VACUUM_GRACE, flag)?.value)
 }
 
 fn read(lake: &Path) -> Result<Config, Failure> {

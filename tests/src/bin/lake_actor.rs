@@ -3,7 +3,11 @@
 //! `lake-actor PATH NAME COUNT [FROM]` commits seqs FROM, FROM+1, ... of the
 //! producer NAME, and says a line for each that is committed;
 //! `lake-actor PATH NAME read` says version and checksum of every version it sees
-//! until its input ends.
+//! until its input ends;
+//! `lake-actor PATH NAME files` reads every file of each version it sees until then;
+//! `lake-actor PATH NAME hold` leases the newest version, and reads its files when it
+//! is told to;
+//! `lake-actor PATH NAME churn COUNT` commits, and takes out again what it committed.
 //!
 //! It says `ready` and waits for a line before it begins. LAKE_FAULT is the plan
 //! of what goes wrong then, LAKE_MUTANT the rule that is broken.
@@ -21,9 +25,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lake_core::segment::Part;
+use lake_core::state::State;
 use lake_log::{Access, At, Lake, LogError, Outcome};
 use lake_store::fault;
-use lake_testkit::{Workload, part};
+use lake_testkit::{Workload, content, part};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +39,9 @@ fn main() -> ExitCode {
     let path = Path::new(path);
     let done = match (what.as_str(), what.parse(), rest.first().map(|from| from.parse())) {
         ("read", ..) => read(path),
+        ("files", ..) => files(path),
+        ("hold", ..) => hold(path),
+        ("churn", _, Some(Ok(count))) => churn(path, name, count),
         (_, Ok(count), None) => write(path, name, 1, count),
         (_, Ok(count), Some(Ok(from))) => write(path, name, from, count),
         _ => Err("COUNT and FROM are numbers".into()),
@@ -65,6 +73,73 @@ fn write(path: &Path, name: &str, from: u64, count: u64) -> Result<(), String> {
     Ok(())
 }
 
+fn churn(path: &Path, name: &str, count: u64) -> Result<(), String> {
+    let mut work = Workload::open(path, name).map_err(said)?;
+    let own = part(name).map_err(|e| e.to_string())?;
+    begin()?;
+    for seq in 1..=count {
+        for outcome in [work.append(&[own.clone()], seq), work.clear(&own)] {
+            if let Outcome::Conflict(why) = outcome.map_err(said)? {
+                return Err(format!("conflict: {why}"));
+            }
+        }
+    }
+    println!("done {count}");
+    Ok(())
+}
+
+/// How many files a version has, all of them there and whole.
+fn whole(lake: &Lake, state: &State) -> Result<usize, String> {
+    for table in state.tables() {
+        for (part, segment) in table.segments() {
+            let path = table.path(part, segment);
+            let bytes = lake.root().read(&path).map_err(|e| e.to_string())?;
+            if bytes != content(&segment.id) {
+                return Err(format!("{path} is not what was written"));
+            }
+        }
+    }
+    Ok(state.segment_count())
+}
+
+fn hold(path: &Path) -> Result<(), String> {
+    let mut lake = Lake::open(path, Access::Read).map_err(said)?;
+    begin()?;
+    let held = lake.snapshot(At::Newest).map_err(said)?;
+    println!("holds {}", held.version());
+    loop {
+        io::stdin().lock().read_line(&mut String::new()).map_err(|e| e.to_string())?;
+        println!("whole {}", whole(&lake, held.state())?);
+    }
+}
+
+fn files(path: &Path) -> Result<(), String> {
+    let mut lake = Lake::open(path, Access::Read).map_err(said)?;
+    begin()?;
+    let over = until_input_ends();
+    let mut looks = 0;
+    loop {
+        let last = over.load(Ordering::Acquire);
+        let newest = lake.snapshot(At::Newest).map_err(said)?;
+        whole(&lake, newest.state())?;
+        looks += 1;
+        if last {
+            println!("whole {looks}");
+            return Ok(());
+        }
+    }
+}
+
+fn until_input_ends() -> Arc<AtomicBool> {
+    let over = Arc::new(AtomicBool::new(false));
+    let end = over.clone();
+    std::thread::spawn(move || {
+        let _ = io::stdin().lock().read_line(&mut String::new());
+        end.store(true, Ordering::Release);
+    });
+    over
+}
+
 /// Ready, told to go on, and only now is anything armed.
 fn begin() -> Result<(), String> {
     println!("ready");
@@ -82,12 +157,7 @@ fn read(path: &Path) -> Result<(), String> {
     let mut lake = Lake::open(path, Access::Read).map_err(said)?;
     let mut seen = lake.state().version;
     begin()?;
-    let over = Arc::new(AtomicBool::new(false));
-    let end = over.clone();
-    std::thread::spawn(move || {
-        let _ = io::stdin().lock().read_line(&mut String::new());
-        end.store(true, Ordering::Release);
-    });
+    let over = until_input_ends();
     loop {
         let last = over.load(Ordering::Acquire);
         let newest = lake.snapshot(At::Newest).map_err(said)?;

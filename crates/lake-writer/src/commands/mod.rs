@@ -20,6 +20,8 @@ mod retry;
 pub(crate) mod status;
 mod stream;
 pub(crate) mod tag;
+pub(crate) mod undelete;
+pub(crate) mod vacuum;
 pub(crate) mod watch;
 
 use lake_cli::render::{Column, Rows};
