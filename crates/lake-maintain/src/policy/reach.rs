@@ -43,7 +43,7 @@ impl<'t> Reach<'t> {
                     let other = pack.symbols.as_deref();
                     other.is_none_or(|o| o.first.as_slice() <= last && first <= o.last.as_slice())
                 };
-                own.any(|s| lies(s)) || self.packs.iter().any(|pack| meets(pack) && lies(pack))
+                own.any(&lies) || self.packs.iter().any(|pack| meets(pack) && lies(pack))
             }
         }
     }
