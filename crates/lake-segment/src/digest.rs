@@ -123,10 +123,8 @@ mod tests {
         assert_eq!(sum(&whole), sum(&pieces[0]).wrapping_add(sum(&pieces[1])));
         assert_eq!(sum(&whole), sum(&concat_batches(&whole.schema(), &pieces).unwrap()));
         for row in 0..rows.len() {
-            let mut others: Vec<_> = Vec::new();
-            others.push(("A", rows[row].1, rows[row].2));
-            others.push((rows[row].0, Some(7), rows[row].2));
-            others.push((rows[row].0, rows[row].1, Some(-0.0)));
+            let (name, number, price) = rows[row];
+            let others = [("A", number, price), (name, Some(7), price), (name, number, Some(-0.0))];
             for other in others {
                 let mut changed = rows;
                 changed[row] = other;
