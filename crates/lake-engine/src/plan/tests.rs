@@ -196,6 +196,9 @@ fn what_is_enough_is_known() {
     let beside = "FROM (SELECT *, row_number() OVER w AS r, lag(px) OVER w FROM bars \
                   WINDOW w AS (PARTITION BY symbol ORDER BY d DESC, n)) WHERE r = 1";
     assert_eq!(only(beside).0, Only::All);
+    let joined = "FROM bars JOIN (SELECT unnest(['A', 'B']) AS s) ON symbol < s QUALIFY \
+                  row_number() OVER (PARTITION BY symbol ORDER BY d, n) = 1";
+    assert_eq!(only(joined).0, Only::All);
     let unsure = "FROM bars WHERE px > random() QUALIFY \
                   row_number() OVER (PARTITION BY symbol ORDER BY d, n) = 1";
     assert!(!only(unsure).1);
