@@ -1,6 +1,8 @@
 //! A sample lake, made by the writer, and the reader over it.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tempfile::TempDir;
 
@@ -16,8 +18,22 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
+/// Those that a case asks at the moment.
+static LAKES: Mutex<BTreeMap<String, Weak<Lake>>> = Mutex::new(BTreeMap::new());
+
 impl Lake {
-    pub(crate) fn make(name: &str) -> Lake {
+    /// Cases at the same time share one.
+    pub(crate) fn of(name: &str) -> Arc<Lake> {
+        let mut lakes = LAKES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lake) = lakes.get(name).and_then(Weak::upgrade) {
+            return lake;
+        }
+        let lake = Arc::new(Lake::make(name));
+        lakes.insert(name.to_owned(), Arc::downgrade(&lake));
+        lake
+    }
+
+    fn make(name: &str) -> Lake {
         let lake = Lake { dir: tempfile::tempdir().unwrap() };
         lake.write(&["init"]);
         let text = std::fs::read_to_string(folder("lakes").join(format!("{name}.lake"))).unwrap();

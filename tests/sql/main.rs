@@ -55,7 +55,7 @@ fn run(name: &str) {
     let text = std::fs::read_to_string(folder("cases").join(format!("{name}.test"))).unwrap();
     let mut records = script::records(&text).into_iter();
     let lake = match records.next() {
-        Some(Record { words, .. }) if words[0] == "lake" => Lake::make(&words[1]),
+        Some(Record { words, .. }) if words[0] == "lake" => Lake::of(&words[1]),
         _ => panic!("{name}.test names no lake"),
     };
     let mut failures = Vec::new();

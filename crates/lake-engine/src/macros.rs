@@ -74,11 +74,11 @@ CREATE MACRO resample(t, width) AS TABLE FROM query(_lake_ask(t,
   _lake_of(t).resample1 || _lake_text(width) || _lake_of(t).resample2, _lake_of(t).unpriced));
 CREATE MACRO returns(t) AS TABLE
   FROM query(_lake_ask(t, _lake_of(t).returns, _lake_of(t).unpriced));
-CREATE MACRO _lake_between(t, since, until := NULL) AS CASE
+CREATE MACRO _lake_between(t, since, until := NULL) AS
+  t || '@' || since || '..' || coalesce(CAST(until AS VARCHAR), '');
+CREATE MACRO changes(t, since, until := NULL) AS TABLE FROM query(CASE
   WHEN t IS NULL OR since IS NULL THEN error('changes() needs a table and a version')
-  ELSE t || '@' || since || '..' || coalesce(CAST(until AS VARCHAR), '') END;
-CREATE MACRO changes(t, since, until := NULL) AS TABLE
-  FROM query('FROM \"' || replace(_lake_between(t, since, until), '\"', '\"\"') || '\"');";
+  ELSE 'FROM \"' || replace(_lake_between(t, since, until), '\"', '\"\"') || '\"' END);";
 
 /// The statement that says what they are of each table, by its name in SQL; None: of what
 /// changed in a table they are nothing.

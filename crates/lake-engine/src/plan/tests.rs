@@ -180,13 +180,34 @@ fn what_is_enough_is_known() {
     assert_eq!(only(window).0, newest);
     let one = window.replace("FROM", "SELECT symbol, px FROM");
     assert_eq!(only(&one).0, newest);
+    let arg = "SELECT symbol, arg_max(bars, d), max(d) FROM bars GROUP BY symbol";
+    assert_eq!(only(arg).0, newest);
+    let twice = "SELECT a.px FROM bars a JOIN funds b USING (symbol) ORDER BY a.d LIMIT 1";
+    let wants = wants(&planner, twice).unwrap();
+    assert_eq!(wants.len(), 2);
+    assert!(wants.iter().all(|w| w.only == Only::All));
+}
+
+#[test]
+fn rows_are_taken_by_their_number() {
+    let planner = planner();
+    let only = |sql: &str| {
+        let wants = wants(&planner, sql).unwrap();
+        assert_eq!(wants.len(), 1, "{sql}");
+        (wants[0].only.clone(), wants[0].exact)
+    };
     let several = |tail: &str| {
         only(&format!(
             "FROM (SELECT *, row_number() OVER (PARTITION BY symbol ORDER BY d DESC, n) AS r \
              FROM bars WHERE symbol > 'A') {tail}"
         ))
     };
-    let best = |rows| (Only::FirstOfEach(top(1, true, rows), vec![0]), true);
+    let best = |rows| {
+        (
+            Only::FirstOfEach(Top { column: 1, descending: true, nulls_last: true, rows }, vec![0]),
+            true,
+        )
+    };
     assert_eq!(several("WHERE r = 1 AND px > random()"), best(1));
     assert_eq!(several("WHERE 4 > r"), best(3));
     assert_eq!(several("WHERE r <= 4 AND d = DATE '2020-01-01'"), best(4));
@@ -196,15 +217,12 @@ fn what_is_enough_is_known() {
     let beside = "FROM (SELECT *, row_number() OVER w AS r, lag(px) OVER w FROM bars \
                   WINDOW w AS (PARTITION BY symbol ORDER BY d DESC, n)) WHERE r = 1";
     assert_eq!(only(beside).0, Only::All);
+    let joined = "FROM bars JOIN (SELECT unnest(['A', 'B']) AS s) ON symbol < s QUALIFY \
+                  row_number() OVER (PARTITION BY symbol ORDER BY d, n) = 1";
+    assert_eq!(only(joined).0, Only::All);
     let unsure = "FROM bars WHERE px > random() QUALIFY \
                   row_number() OVER (PARTITION BY symbol ORDER BY d, n) = 1";
     assert!(!only(unsure).1);
-    let arg = "SELECT symbol, arg_max(bars, d), max(d) FROM bars GROUP BY symbol";
-    assert_eq!(only(arg).0, newest);
-    let twice = "SELECT a.px FROM bars a JOIN funds b USING (symbol) ORDER BY a.d LIMIT 1";
-    let wants = wants(&planner, twice).unwrap();
-    assert_eq!(wants.len(), 2);
-    assert!(wants.iter().all(|w| w.only == Only::All));
 }
 
 #[test]
