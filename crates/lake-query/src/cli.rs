@@ -24,6 +24,8 @@ Examples:
   lake-query sql --at 2026-11-20T15:00 \"FROM bars WHERE symbol = '600519'\" --format csv
   lake-query files bars
   lake-query export bars --to bars.parquet
+  lake-query mount --to analysis.duckdb
+  lake-query import-duckdb old.duckdb
 
 Exit codes:
   0 done   2 bad input or not found   3 busy or a version no longer kept   4 damaged data
