@@ -63,6 +63,11 @@ fn there_and_compared_and_there_once() {
     let struct_type = "STRUCT(x SMALLINT, \"y z\" DATE)";
     assert_eq!(lake.rows(types), json!([["VARCHAR"], ["TIMESTAMP"], ["INTEGER[]"], [struct_type]]));
 
+    let both = "SELECT count(*) FROM bars b JOIN old.result o USING (symbol, date) \
+        WHERE b.volume = o.volume";
+    let joined = lake.rows_at(both, &["--attach", &file]);
+    assert_eq!(joined, json!([[60]]));
+
     let version = lake.version();
     assert_eq!(lake.import(&file, &named)[0]["duplicate"], true);
     assert_eq!(lake.version(), version);
@@ -114,6 +119,43 @@ fn what_differs_is_named() {
     lake.writer(&["alter", "bars", "add-column", "currency", "VARCHAR"]).done();
     let (_, found) = lake.compare(&file, &named);
     assert_eq!(found[0]["columns"], json!(["currency (only in the lake)"]));
+}
+
+/// A symbol of two columns, one of them NULL in the file.
+#[test]
+fn a_symbol_may_be_several_columns() {
+    let lake = Lake::new();
+    let columns = "type VARCHAR, symbol VARCHAR, date DATE, v INTEGER";
+    let (parts, key) = ("type,symbol", "type,symbol,date");
+    lake.create("facts", columns, &["--partition-by", parts, "--key", key]).done();
+    let rows = "SELECT * FROM (VALUES ('income', 'A', 1), ('income', 'B', 2), ('cash', 'A', 3), \
+        ('cash', 'B', 4)) t(type, symbol, v), (SELECT DATE '2026-11-20' AS date)";
+    let file = lake.duckdb("facts.duckdb", rows);
+    let named = ["--table", "result=facts"];
+    assert_eq!(lake.import(&file, &named)[0]["key"], json!(["type", "symbol", "date"]));
+    assert_eq!(lake.compare(&file, &named).0, Some(0));
+    let other = format!(
+        "SELECT * REPLACE (CASE WHEN v = 2 THEN 7 ELSE v END AS v) FROM ({rows}) \
+         UNION ALL BY NAME SELECT 'cash' AS type, 5 AS v, DATE '2026-11-20' AS date"
+    );
+    let (_, found) = lake.compare(&lake.duckdb("facts.duckdb", &other), &named);
+    let symbols: Vec<_> = found[0]["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["key"]["type"], &one["key"]["symbol"], &one["values"]))
+        .collect();
+    assert_eq!(
+        symbols,
+        [
+            (&json!("cash"), &Value::Null, &json!({})),
+            (&json!("income"), &json!("B"), &json!({"v": ["7", "2"]})),
+        ]
+    );
+    let file = lake.duckdb("facts.duckdb", "SELECT 'A' AS symbol, {'x': 1} AS v");
+    lake.query(&["compare", &file, "--table", "result=facts"])
+        .failed(2, &["cannot compare table result"]);
+    lake.query(&["compare", &file, "--param", "a=b"]).failed(2, &["--param"]);
 }
 
 #[test]

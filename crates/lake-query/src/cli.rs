@@ -28,6 +28,8 @@ Examples:
   lake-query shell
   lake-query export bars --to bars.parquet
   lake-query changes bars --since eod
+  lake-query mount --to analysis.duckdb
+  lake-query import-duckdb old.duckdb
 
 Exit codes:
   0 done   2 bad input or not found   3 busy or a version no longer kept   4 damaged data

@@ -42,6 +42,9 @@ pub(crate) struct Compare {
 
 impl Compare {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
+        if !self.ask.params().is_empty() {
+            return Err(Failure::bad_input("--param says nothing of a comparison"));
+        }
         let opened = self.ask.clone().open(lake, &self.at)?;
         let state = opened.snapshot.state().clone();
         let mut session = opened.attach(&self.file).mount(None)?;

@@ -37,16 +37,8 @@ pub(super) fn look(
     found: &mut Found,
 ) -> Result<()> {
     let mut differing: BTreeMap<usize, u64> = BTreeMap::new();
-    let mut rest = groups;
-    while !rest.is_empty() {
-        let mut rows = 0;
-        let end = rest.iter().position(|group| {
-            rows += group.rows;
-            rows > TOGETHER
-        });
-        let (now, later) = rest.split_at(end.unwrap_or(rest.len()).max(1));
-        rest = later;
-        let left = left(pair, now);
+    for together in portions(groups, TOGETHER) {
+        let left = left(pair, together);
         count(mounted, pair, &left, found)?;
         for (place, rows) in by_column(mounted, pair, &left)? {
             *differing.entry(place).or_default() += rows;
@@ -59,6 +51,22 @@ pub(super) fn look(
     let some = differing.iter().filter(|(_, rows)| **rows > 0);
     found.columns.extend(some.map(|(place, _)| pair.name(*place).to_owned()));
     Ok(())
+}
+
+/// The groups in stretches of so many rows, or of one group.
+fn portions(groups: &[Group], most: u64) -> Vec<&[Group]> {
+    let (mut all, mut rest) = (Vec::new(), groups);
+    while !rest.is_empty() {
+        let mut rows = 0;
+        let end = rest.iter().position(|group| {
+            rows += group.rows;
+            rows > most
+        });
+        let (now, later) = rest.split_at(end.unwrap_or(rest.len()).max(1));
+        all.push(now);
+        rest = later;
+    }
+    all
 }
 
 /// Rows that one side has more often, `d` times, as the table `l`; below zero: the lake.
@@ -149,4 +157,21 @@ fn first(mounted: &mut Mounted, pair: &Pair, left: &str, most: usize) -> Result<
 fn same_key(pair: &Pair) -> String {
     let same = |c: &usize| format!("a.c{c} IS NOT DISTINCT FROM b.c{c}");
     pair.key.iter().map(same).collect::<Vec<_>>().join(" AND ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_together_as_far_as_there_is_room() {
+        let cut = |rows: &[u64]| -> Vec<usize> {
+            let group = |rows: &u64| Group { symbol: Vec::new(), rows: *rows };
+            let groups: Vec<Group> = rows.iter().map(group).collect();
+            portions(&groups, 10).iter().map(|portion| portion.len()).collect()
+        };
+        assert_eq!(cut(&[]), [0; 0]);
+        assert_eq!(cut(&[4, 6, 1, 9, 10]), [2, 2, 1]);
+        assert_eq!(cut(&[50, 1, 2, 50, 50]), [1, 2, 1, 1]);
+    }
 }
