@@ -64,7 +64,7 @@ fn part() -> impl Strategy<Value = String> {
         text.prop_map(|t| format!("\"{}\"", t.replace('"', "\"\""))),
         "[a-z;'\"\\\\/* \n-]{0,6}".prop_map(|t| format!("$t${t}$t$")),
         "[a-z;$'\"/* -]{0,6}".prop_map(|t| format!("--{t}\n")),
-        "[a-z;$'\" \n-]{0,6}".prop_map(|t| format!("/*{t}/*;*/*/")),
+        "[a-z;$'\" \n-]{0,6}".prop_map(|t| format!("/*/*{t}*/;*/")),
     ]
 }
 
@@ -116,7 +116,7 @@ const PIECES: [&str; 14] = [
     "x'6A'",
     "- 1",
 ];
-const GAPS: [&str; 8] = ["", " ", "\n", "--;'\n", "/*;'*/", "/*/*;*/*/", "/* -- */", " -- /*\n"];
+const GAPS: [&str; 8] = ["", " ", "\n", "--;'\n", "/*;'*/", "/*/**/;*/", "/* -- */", " -- /*\n"];
 
 /// DuckDB's own parser counts the statements of texts made of such pieces.
 #[test]
