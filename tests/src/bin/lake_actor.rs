@@ -78,7 +78,7 @@ fn churn(path: &Path, name: &str, count: u64) -> Result<(), String> {
     let own = part(name).map_err(|e| e.to_string())?;
     begin()?;
     for seq in 1..=count {
-        for outcome in [work.append(&[own.clone()], seq), work.clear(&own)] {
+        for outcome in [work.append(std::slice::from_ref(&own), seq), work.clear(&own)] {
             if let Outcome::Conflict(why) = outcome.map_err(said)? {
                 return Err(format!("conflict: {why}"));
             }
