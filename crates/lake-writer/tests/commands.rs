@@ -147,7 +147,7 @@ fn what_is_refused_changes_nothing() {
         ("create bars --schema symbol=VARCHAR", 2, "column list, character 7"),
         ("create bars --schema x:INTEGER", 2, "column list"),
         ("create 1x --schema x", 2, "column list"),
-        ("compact", 2, "compact"),
+        ("rebuild", 2, "rebuild"),
     ] {
         let said = shell.run(line);
         assert_eq!(said.code, code, "{line}: {}", said.err);
