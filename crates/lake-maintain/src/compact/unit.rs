@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lake_core::edit::{Action, Cause, Expect, Receipt};
+use lake_core::edit::{Action, Cause, Expect, Receipt, Transaction};
 use lake_core::frame::hash;
-use lake_core::id::SegmentId;
+use lake_core::id::{SegmentId, Version};
 use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_core::segment::{Part, Segment, SegmentKind};
@@ -109,9 +109,34 @@ pub(super) fn run(
     let outputs: Vec<&(Part, Segment)> = merged.iter().flat_map(|m| &m.outputs).collect();
     let placing: Vec<_> = outputs.iter().map(|(part, segment)| (table, part, segment)).collect();
     files.place(&placing)?;
-    let since = snapshot.version();
+    let inputs = work.iter().flat_map(|w| &w.inputs);
+    replace(&mut txn, table, snapshot.version(), inputs, &outputs);
+    txn.receipts.push(receipt(table, &counts, &clock));
+    match lake.commit(txn) {
+        Ok(Outcome::Committed { .. } | Outcome::Duplicate { .. }) => {
+            files.keep();
+            Ok(End::Merged(counts))
+        }
+        Ok(Outcome::Conflict(conflict)) => Ok(End::Left(Left::Conflict(conflict))),
+        Err(error) => {
+            if error.kind() == Kind::Unknown {
+                files.keep();
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The inputs go and the outputs come, if no row of these partitions was taken away since.
+fn replace<'i>(
+    txn: &mut Transaction,
+    table: &Table,
+    since: Version,
+    inputs: impl Iterator<Item = &'i Input>,
+    outputs: &[&(Part, Segment)],
+) {
     let (mut removed, mut added) = (BTreeMap::new(), BTreeMap::new());
-    for input in work.iter().flat_map(|w| &w.inputs) {
+    for input in inputs {
         removed.entry(input.part.clone()).or_insert_with(Vec::new).push(input.segment.id);
     }
     for (part, segment) in outputs {
@@ -125,7 +150,10 @@ pub(super) fn run(
     for (part, segments) in added {
         txn.actions.push(Action::Add { table: id, part, segments });
     }
-    txn.receipts.push(Receipt {
+}
+
+fn receipt(table: &Table, counts: &Counts, clock: &Stopwatch) -> Receipt {
+    Receipt {
         table: table.def.name.as_str().into(),
         rows_in: counts.rows_in,
         rows_written: counts.rows_written,
@@ -134,19 +162,6 @@ pub(super) fn run(
         bytes: counts.bytes,
         elapsed_ms: clock.elapsed().as_millis() as u64,
         ..Receipt::default()
-    });
-    match lake.commit(txn) {
-        Ok(Outcome::Committed { .. } | Outcome::Duplicate { .. }) => {
-            files.keep();
-            Ok(End::Merged(counts))
-        }
-        Ok(Outcome::Conflict(conflict)) => Ok(End::Left(Left::Conflict(conflict))),
-        Err(error) => {
-            if error.kind() == Kind::Unknown {
-                files.keep();
-            }
-            Err(error.into())
-        }
     }
 }
 
