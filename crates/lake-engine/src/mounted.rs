@@ -45,6 +45,8 @@ pub struct Mounted {
     facts: Option<Facts>,
     /// The tables of facts that are made.
     told: BTreeSet<String>,
+    /// The sheets' views as queries made them last, by number.
+    made: BTreeMap<u32, String>,
     /// The macros are made, and know so many sheets.
     macros: Option<usize>,
     root: String,
@@ -97,6 +99,7 @@ impl Mounted {
             past: None,
             facts: None,
             told: BTreeSet::new(),
+            made: BTreeMap::new(),
             macros: None,
             root,
             prunes: true,
@@ -133,6 +136,7 @@ impl Mounted {
         }
         self.macros = self.macros.map(|_| usize::MAX);
         self.sheets = Sheet::all(&state);
+        self.made.clear();
         (self.state, self._snapshot) = (state, Some(snapshot));
         self.put_all()
     }
@@ -174,6 +178,7 @@ impl Mounted {
         let any = sheet::computes_a_query(sql) || macros::computes_a_table(sql);
         let is_named =
             |sheet: &Sheet| any || past.contains(&sheet.name) || sheet.is_named_in(&spoken);
+        let mut made = std::mem::take(&mut self.made);
         let named: Vec<(u32, &Sheet)> =
             (0..).zip(&self.sheets).filter(|(_, sheet)| is_named(sheet)).collect();
         let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
@@ -182,9 +187,14 @@ impl Mounted {
             let wants = wants.get(&number).map_or(&[][..], Vec::as_slice);
             let (reading, view) = sheet.reading(wants, &self.planner, &self.root)?;
             view.setup.iter().try_for_each(|statement| self.run(statement))?;
-            self.run(&view.create)?;
+            // Most often only the files are others, and they stand in a variable.
+            if made.get(&number) != Some(&view.create) {
+                self.run(&view.create)?;
+                made.insert(number, view.create);
+            }
             readings.push(reading);
         }
+        self.made = made;
         let this = &*self;
         let (statement, types) =
             this.prepare(sql).map_err(|error| this.naming(this.sort(&error)))?;
@@ -236,6 +246,7 @@ impl Mounted {
             let sheet = Sheet::of_past(name, past, &self.state)?;
             match known {
                 Some(at) => {
+                    self.made.clear();
                     self.put(&sheet, at)?;
                     self.sheets[at] = sheet;
                 }

@@ -16,6 +16,9 @@ use crate::literal::literal;
 use crate::masks::{Columns, FILE, Hiding};
 use crate::split::Live;
 
+/// So many files are listed one by one.
+const FEW_FILES: usize = 8;
+
 /// The place of a row's segment among those it is contested by.
 pub(crate) const RANK: &str = "_lake_rank";
 
@@ -185,20 +188,30 @@ impl<'a> Scans<'a> {
              explicit_cardinality = {})",
             literal(files),
             bound.join(", "),
-            rows.max(1)
+            // About: so the view is the same for other files of its size.
+            rows.max(1).next_power_of_two()
         )
     }
 
     /// Puts the list of files into a variable and returns its name.
     fn files(&mut self, live: &[Live<'_>]) -> String {
         let name = self.variable();
-        let paths: Vec<String> = live.iter().map(|l| self.table.path(l.part, l.segment)).collect();
-        self.setup.push(format!(
-            "SET VARIABLE {name} = list_transform(string_split({}, chr(10)), \
-             lambda p: {{'filename': {} || p}})",
-            literal(&paths.join("\n")),
-            literal(&self.top())
-        ));
+        let path = |l: &Live<'_>| self.table.path(l.part, l.segment);
+        let top = self.top();
+        self.setup.push(if live.len() <= FEW_FILES {
+            let file = |l| format!("{{'filename': {}}}", literal(&(top.clone() + &path(l))));
+            let files: Vec<String> = live.iter().map(file).collect();
+            format!("SET VARIABLE {name} = [{}]", files.join(", "))
+        } else {
+            // Thousands of literals take DuckDB's parser longer than the query.
+            let paths: Vec<String> = live.iter().map(path).collect();
+            format!(
+                "SET VARIABLE {name} = list_transform(string_split({}, chr(10)), \
+                 lambda p: {{'filename': {} || p}})",
+                literal(&paths.join("\n")),
+                literal(&top)
+            )
+        });
         name
     }
 

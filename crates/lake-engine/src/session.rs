@@ -116,7 +116,7 @@ impl Engine {
         });
         let spill = if self.spills { "" } else { "SET temp_directory = '';" };
         let sql = format!(
-            "SET enable_progress_bar = true; SET enable_progress_bar_print = false; \
+            "SET parquet_metadata_cache = true; SET enable_progress_bar = true; SET enable_progress_bar_print = false; \
              {spill} SET allowed_directories = [{warehouse}, {archive}{drafts}]; \
              SET enable_external_access = false; SET lock_configuration = true;"
         );

@@ -17,7 +17,9 @@ use crate::metadata::table_pairs;
 use crate::types::arrow_schema;
 
 /// Rows of a row group: the unit DuckDB skips and hands to its threads.
-pub(crate) const ROW_GROUP: usize = 128 * 1024;
+const ROW_GROUP: usize = 128 * 1024;
+/// Of a base, which is read for single symbols out of many.
+const BASE_ROW_GROUP: usize = 32 * 1024;
 /// Up to so many rows a dictionary costs more than it saves.
 const FEW_ROWS: usize = 16;
 /// Symbols have 80 bytes at most, so their statistics are never cut.
@@ -35,6 +37,13 @@ pub enum Profile {
 }
 
 impl Profile {
+    pub(crate) fn row_group(self) -> usize {
+        match self {
+            Profile::Tiny | Profile::Increment => ROW_GROUP,
+            Profile::Base => BASE_ROW_GROUP,
+        }
+    }
+
     /// The profile of an increment of so many rows.
     pub fn of_increment(rows: usize) -> Profile {
         if rows <= FEW_ROWS { Profile::Tiny } else { Profile::Increment }

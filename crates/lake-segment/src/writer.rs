@@ -9,7 +9,7 @@ use parquet::file::writer::SerializedFileWriter;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Result, SegmentError};
-use crate::format::{Format, Profile, ROW_GROUP};
+use crate::format::{Format, Profile};
 use crate::metadata::{Provenance, pair};
 use crate::nan;
 use crate::stats::key_at;
@@ -69,6 +69,7 @@ pub struct SegmentWriter<'f, W: Write + Send> {
     format: &'f Format,
     file: SerializedFileWriter<Hashed<W>>,
     factory: ArrowRowGroupWriterFactory,
+    row_group: usize,
     group: Option<Group>,
     rows: u64,
     first: Option<Key>,
@@ -99,7 +100,9 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             file.append_key_value_metadata(pair);
         }
         let factory = ArrowRowGroupWriterFactory::new(&file, format.arrow.clone());
-        Ok(SegmentWriter { format, file, factory, group: None, rows: 0, first: None, last: None })
+        let row_group = profile.row_group();
+        let (group, rows, first, last) = (None, 0, None, None);
+        Ok(SegmentWriter { format, file, factory, row_group, group, rows, first, last })
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -113,7 +116,7 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
         self.last = key_at(batch, range, batch.num_rows() - 1);
         let mut at = 0;
         while at < batch.num_rows() {
-            let room = ROW_GROUP - self.group.as_ref().map_or(0, |g| g.rows);
+            let room = self.row_group - self.group.as_ref().map_or(0, |g| g.rows);
             let take = room.min(batch.num_rows() - at);
             self.fill(&batch.slice(at, take)).map_err(SegmentError::encode)?;
             at += take;

@@ -254,7 +254,7 @@ fn files_are_opened_when_they_are_due_and_closed_after_their_last_row() {
 
 #[test]
 fn row_groups_without_a_row_that_is_asked_for_are_not_read() {
-    let group = crate::format::ROW_GROUP as i64;
+    let group = Profile::Increment.row_group() as i64;
     let mut disk = Disk::new(table(true));
     let rows: Vec<Row> = (0..3).flat_map(|s| run(s, 0..group)).collect();
     disk.add(1, true, &rows);
