@@ -261,7 +261,7 @@ fn a_column_with_nan_says_no_minimum() {
 
 #[test]
 fn nan_silences_its_own_row_group_only() {
-    let mut values = vec![1.0; Profile::Increment.row_group() + 5];
+    let mut values = vec![1.0; Profile::Base.row_group() + 5];
     values[3] = f64::NAN;
     let (format, batch) = prices(&values);
     let mut bytes = Vec::new();
