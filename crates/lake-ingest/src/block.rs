@@ -1,6 +1,6 @@
 //! As many rows as are held at a time, and where each of them came from.
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
@@ -52,10 +52,51 @@ impl Pile {
         self.rows > 0 && (self.bytes >= self.most || self.rows >= MOST_ROWS / 2)
     }
 
-    /// What has piled up, in one piece; the pile is empty then.
-    pub(crate) fn take(&mut self, schema: &SchemaRef) -> Result<Block> {
-        let chunks = std::mem::take(&mut self.chunks);
-        (self.rows, self.bytes) = (0, 0);
+    /// Takes the last rows that are of one partition, if they are the smaller part, to go
+    /// before what comes next: then blocks of an input in the order of its partitions
+    /// share none, and need no merge. The new pile may take `most` bytes.
+    pub(crate) fn split_off(&mut self, partition_by: &[usize], most: usize) -> Pile {
+        let mut rest = Pile::new(most);
+        let Some(newest) = self.chunks.last() else { return rest };
+        let (newest, end) = (newest.batch.clone(), newest.batch.num_rows());
+        let same = |batch: &RecordBatch, row: usize| {
+            partition_by.iter().all(|at| {
+                let (these, last) = (batch.column(*at), newest.column(*at));
+                these.as_string::<i32>().value(row) == last.as_string::<i32>().value(end - 1)
+            })
+        };
+        let mut count = 0;
+        for chunk in self.chunks.iter().rev() {
+            let rows = chunk.batch.num_rows();
+            let run = (0..rows).rev().take_while(|row| same(&chunk.batch, *row)).count();
+            count += run;
+            if count > self.rows / 2 {
+                return rest;
+            }
+            if run < rows {
+                break;
+            }
+        }
+        self.rows -= count;
+        let mut tail = Vec::new();
+        while count > 0
+            && let Some(chunk) = self.chunks.pop()
+        {
+            let rows = chunk.batch.num_rows();
+            let own = rows.saturating_sub(count);
+            if own > 0 {
+                self.chunks.push(chunk.part(0..own));
+            }
+            tail.push(chunk.part(own..rows));
+            count -= rows - own;
+        }
+        tail.into_iter().rev().for_each(|chunk| rest.push(chunk));
+        rest
+    }
+
+    /// What has piled up, in one piece.
+    pub(crate) fn into_block(self, schema: &SchemaRef) -> Result<Block> {
+        let chunks = self.chunks;
         let mut places = Vec::with_capacity(chunks.len());
         let mut batches = Vec::with_capacity(chunks.len());
         let mut row = 0;

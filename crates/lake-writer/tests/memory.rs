@@ -1,9 +1,5 @@
 //! An input larger than the memory it may take.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-#![cfg(target_os = "linux")]
-
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -10,6 +10,7 @@ pub(crate) mod ingest;
 pub(crate) mod ingest_many;
 pub(crate) mod init;
 mod input;
+mod mode;
 mod new_table;
 pub(crate) mod quarantine;
 mod receipt;
