@@ -52,46 +52,50 @@ impl Pile {
         self.rows > 0 && (self.bytes >= self.most || self.rows >= MOST_ROWS / 2)
     }
 
-    /// Takes the last rows that are of one partition, if they are the smaller part, to go
-    /// before what comes next: then blocks of an input in the order of its partitions
-    /// share none, and need no merge. The new pile may take `most` bytes.
-    pub(crate) fn split_off(&mut self, partition_by: &[usize], most: usize) -> Pile {
-        let mut rest = Pile::new(most);
-        let Some(newest) = self.chunks.last() else { return rest };
-        let (newest, end) = (newest.batch.clone(), newest.batch.num_rows());
-        let same = |batch: &RecordBatch, row: usize| {
-            partition_by.iter().all(|at| {
-                let (these, last) = (batch.column(*at), newest.column(*at));
-                these.as_string::<i32>().value(row) == last.as_string::<i32>().value(end - 1)
-            })
-        };
-        let mut count = 0;
-        for chunk in self.chunks.iter().rev() {
-            let rows = chunk.batch.num_rows();
-            let run = (0..rows).rev().take_while(|row| same(&chunk.batch, *row)).count();
-            count += run;
-            if count > self.rows / 2 {
-                return rest;
-            }
-            if run < rows {
-                break;
-            }
-        }
-        self.rows -= count;
+    /// Moves the rows behind the first so many to a new pile, which may take `most` bytes.
+    pub(crate) fn split_off(&mut self, keep: usize, most: usize) -> Pile {
         let mut tail = Vec::new();
-        while count > 0
+        while self.rows > keep
             && let Some(chunk) = self.chunks.pop()
         {
             let rows = chunk.batch.num_rows();
-            let own = rows.saturating_sub(count);
+            self.rows -= rows;
+            let own = keep.saturating_sub(self.rows);
             if own > 0 {
                 self.chunks.push(chunk.part(0..own));
+                self.rows += own;
             }
             tail.push(chunk.part(own..rows));
-            count -= rows - own;
         }
+        let mut rest = Pile::new(most);
         tail.into_iter().rev().for_each(|chunk| rest.push(chunk));
         rest
+    }
+
+    /// How many rows there are before the last partition's, if those are the smaller part.
+    pub(crate) fn whole_partitions(&self, columns: &[usize]) -> usize {
+        let Some(newest) = self.chunks.last() else { return 0 };
+        let last = newest.batch.num_rows() - 1;
+        let same = |batch: &RecordBatch, row: usize| {
+            columns.iter().all(|at| {
+                let (these, newest) = (batch.column(*at), newest.batch.column(*at));
+                these.as_string::<i32>().value(row) == newest.as_string::<i32>().value(last)
+            })
+        };
+        let mut before = self.rows;
+        for chunk in self.chunks.iter().rev() {
+            let rows = chunk.batch.num_rows();
+            let run = (0..rows).rev().take_while(|row| same(&chunk.batch, *row)).count();
+            before -= run;
+            if run < rows || before < self.rows / 2 {
+                break;
+            }
+        }
+        if before < self.rows.div_ceil(2) { self.rows } else { before }
+    }
+
+    pub(crate) fn append(&mut self, other: Pile) {
+        other.chunks.into_iter().for_each(|chunk| self.push(chunk));
     }
 
     /// What has piled up, in one piece.

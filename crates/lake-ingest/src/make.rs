@@ -152,14 +152,17 @@ impl Maker<'_> {
                 self.stage(way, block, None, made)?;
                 break;
             }
-            let stage = || {
+            let mut read = None;
+            // Staging stays on this thread: were it on any, each of them would keep the
+            // memory that it takes.
+            let staged = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| read = Some(piles.next(&failed)));
                 let staged = self.stage(way, block, None, made);
                 failed.store(staged.is_err(), Ordering::Relaxed);
                 staged
-            };
-            let (staged, read) = rayon::join(stage, || piles.next(&failed));
+            });
             staged?;
-            next = read?;
+            next = read.transpose()?.flatten();
         }
         Ok(blocks)
     }
@@ -173,12 +176,15 @@ impl Maker<'_> {
         gate: &mut Gate,
         made: &mut Made,
     ) -> Result<u64> {
-        let (most, parts) = (self.options.memory / PILE_SHARE, Vec::new());
-        let mut piles = Piles { maker: self, source, gate, most, parts, rest: None, ended: false };
-        let go_on = AtomicBool::new(false);
-        let Some(pile) = piles.next(&go_on)? else { return Ok(0) };
-        if !piles.ended && piles.next(&go_on)?.is_some() {
-            return Err(IngestError::TooMuch("--keep-nulls holds all rows in memory"));
+        let mut pile = Pile::new(self.options.memory / PILE_SHARE);
+        while let Some(chunk) = self.next(source, gate)? {
+            if pile.is_full() && chunk.batch.num_rows() > 0 {
+                return Err(IngestError::TooMuch("--keep-nulls holds all rows in memory"));
+            }
+            pile.push(chunk);
+        }
+        if pile.rows() == 0 {
+            return Ok(0);
         }
         made.rows_in += pile.rows() as u64;
         let block = pile.into_block(self.kit.format.schema())?;
@@ -350,7 +356,9 @@ struct Piles<'a> {
 impl Piles<'_> {
     /// `failed`: no more is wanted.
     fn next(&mut self, failed: &AtomicBool) -> Result<Option<Pile>> {
-        let mut pile = self.rest.take().unwrap_or_else(|| Pile::new(self.most));
+        let rest = self.rest.take();
+        let is_first = rest.is_none();
+        let mut pile = rest.unwrap_or_else(|| Pile::new(self.most));
         let mut is_full = false;
         while !self.ended && !is_full && !failed.load(Ordering::Relaxed) {
             match self.maker.next(self.source, self.gate)? {
@@ -362,8 +370,16 @@ impl Piles<'_> {
             }
         }
         if !self.ended {
-            // The first may be all there is; of the others two are there at a time.
-            self.rest = Some(pile.split_off(&self.parts, self.most / 2));
+            // The first might have been all there is. As it is not, it is too much: from
+            // here on one block is being staged while the next piles up.
+            let most = self.most / 3 * 2;
+            let behind = if is_first { pile.rows().div_ceil(2) } else { pile.rows() };
+            let behind = pile.split_off(behind, most);
+            // Blocks of an input in the order of its partitions share none, and need no
+            // merge.
+            let mut rest = pile.split_off(pile.whole_partitions(&self.parts), most);
+            rest.append(behind);
+            self.rest = Some(rest);
         }
         Ok((pile.rows() > 0).then_some(pile))
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,17 +12,23 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::streams::{HEADER, table};
 
-/// Whether a signal finds a thread that does not hold it back.
-fn is_open(child: &Child, signal: i32) -> bool {
+fn mask(status: &str, of: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal - 1) & 1 == 1
+}
+
+/// How many threads do not hold a signal back.
+fn open_threads(child: &Child, signal: i32) -> usize {
     let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
-    let held = |status: &str| {
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
-        Some(u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal - 1) & 1 == 1)
-    };
+    let status = |task: PathBuf| fs::read_to_string(task.join("status")).ok();
     // A thread may end while it is looked at.
-    let statuses =
-        tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok());
-    statuses.filter_map(|status| held(&status)).any(|held| !held)
+    let statuses = tasks.filter_map(|task| status(task.unwrap().path()));
+    statuses.filter(|status| !mask(status, "SigBlk:", signal)).count()
+}
+
+fn is_pending(child: &Child, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    mask(&status, "ShdPnd:", signal)
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -39,7 +46,7 @@ fn kill(child: &Child, signal: i32) {
 
 #[test]
 fn the_second_kills_what_cannot_end() {
-    for signal in [2, 15] {
+    for [first, second] in [[2, 15], [15, 2]] {
         let shell = table();
         // Nobody reads it and it has no room left, so that no receipt can be written.
         let (unread, mut full) = std::io::pipe().unwrap();
@@ -52,13 +59,13 @@ fn the_second_kills_what_cannot_end() {
         let mut input = child.stdin.take().unwrap();
         input.write_all(format!("{HEADER}A,1\n").as_bytes()).unwrap();
         wait_until("a row", || shell.rows() == 1);
-        assert!(!is_open(&child, signal), "the first one would kill");
-        kill(&child, signal);
-        wait_until("the first is taken", || is_open(&child, signal));
-        assert_eq!(child.try_wait().unwrap(), None, "it ended by the first");
-        kill(&child, signal);
+        // None but the one that waits for it.
+        assert_eq!(open_threads(&child, first), 1);
+        kill(&child, first);
+        wait_until("the first is taken", || !is_pending(&child, first));
+        kill(&child, second);
         wait_until("an end", || child.try_wait().unwrap().is_some());
-        assert_eq!(child.wait().unwrap().signal(), Some(signal));
+        assert_eq!(child.wait().unwrap().signal(), Some(second));
         drop((unread, input));
     }
 }

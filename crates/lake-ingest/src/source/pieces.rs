@@ -18,8 +18,8 @@ use super::window::{BLOCK, Window};
 pub(crate) const MAX_RECORD: usize = 64 << 20;
 /// Enough to be worth a thread's while.
 const PIECE: usize = 512 << 10;
-/// Read before it is cut, where nobody waits for rows; a window of 8 MiB has room for it.
-const ENOUGH: usize = (8 << 20) - BLOCK;
+/// Read before it is cut, where nobody waits for rows; a window of 4 MiB has room for it.
+const ENOUGH: usize = (4 << 20) - BLOCK;
 
 pub(crate) struct Pieces {
     window: Window,
@@ -170,8 +170,11 @@ mod tests {
 
     const DIALECT: Dialect = Dialect { delimiter: b',', quote: b'"' };
 
-    /// All records of some pieces, and how it ends.
-    fn read(bytes: &[u8], pieces: &[Piece]) -> (Vec<(u64, Vec<Vec<u8>>)>, u64, String) {
+    /// A record's line and fields.
+    type Record = (u64, Vec<Vec<u8>>);
+
+    /// All records of some pieces, the lines before the last of these, and how it ends.
+    fn read(bytes: &[u8], pieces: &[Piece]) -> (Vec<Record>, u64, String) {
         let (mut all, mut before) = (Vec::new(), 0);
         for piece in pieces {
             let mut records = Records::new(&bytes[piece.at.clone()], piece.ended, DIALECT);

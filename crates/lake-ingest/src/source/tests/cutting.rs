@@ -13,8 +13,9 @@ fn text(rows: u32) -> String {
     for i in 0..rows {
         let end = ["\n", "\r\n", "\r"][i as usize / 5 % 3];
         let line = match i % 97 {
-            13 => format!("{i},\"x\n,\"\"{i}\r\n\",1.5"),
-            31 => format!("{i},no number\",{i}.x"),
+            13 => format!("{i},\"x\r,\"\"{i}\r\",1.5"),
+            31 => format!("{i},\"x\n,\"\"{i}\r\n\",no number"),
+            41 => format!("{i},no \"quotes\",{i}"),
             57 => format!("{i},too few"),
             71 => String::new(),
             83 => format!("\"{i}\",\"\",\"2\""),
