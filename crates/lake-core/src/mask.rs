@@ -129,7 +129,8 @@ impl Stretch {
         }
     }
 
-    /// The two as one stretch, if they have a value in common.
+    /// The two as one stretch, if they have a value in common. Two halves are not the
+    /// whole: that hides rows without a value, too.
     fn join(&self, other: &Stretch) -> Option<Stretch> {
         let reaches = |to: &Option<Value>, from: &Option<Value>| match (to, from) {
             (Some(to), Some(from)) => compare(to, from).map(Ordering::is_ge),
@@ -144,10 +145,11 @@ impl Stretch {
             }
             _ => Some(None),
         };
-        Some(Stretch {
+        let joined = Stretch {
             from: outer(&self.from, &other.from, Ordering::Less)?,
             to: outer(&self.to, &other.to, Ordering::Greater)?,
-        })
+        };
+        (!joined.is_whole() || self.is_whole() || other.is_whole()).then_some(joined)
     }
 
     pub(crate) fn encode(&self, e: &mut Encoder) {
@@ -211,6 +213,8 @@ mod tests {
             for (from, to) in &all {
                 add(&mut masks, Mask { owners: None, stretch: stretch(*from, *to) });
             }
+            let whole = all.iter().any(|(from, to)| stretch(*from, *to).is_whole());
+            prop_assert_eq!(masks.iter().any(|m| m.stretch.is_whole()), whole, "no value");
             for n in -1..14 {
                 let want = all.iter().any(|(f, t)| holds(&stretch(*f, *t), n));
                 prop_assert_eq!(masks.iter().any(|m| holds(&m.stretch, n)), want, "{}", n);

@@ -1,6 +1,6 @@
 //! As many rows as are held at a time, and where each of them came from.
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
@@ -52,10 +52,55 @@ impl Pile {
         self.rows > 0 && (self.bytes >= self.most || self.rows >= MOST_ROWS / 2)
     }
 
-    /// What has piled up, in one piece; the pile is empty then.
-    pub(crate) fn take(&mut self, schema: &SchemaRef) -> Result<Block> {
-        let chunks = std::mem::take(&mut self.chunks);
-        (self.rows, self.bytes) = (0, 0);
+    /// Moves the rows behind the first so many to a new pile, which may take `most` bytes.
+    pub(crate) fn split_off(&mut self, keep: usize, most: usize) -> Pile {
+        let mut tail = Vec::new();
+        while self.rows > keep
+            && let Some(chunk) = self.chunks.pop()
+        {
+            let rows = chunk.batch.num_rows();
+            self.rows -= rows;
+            let own = keep.saturating_sub(self.rows);
+            if own > 0 {
+                self.chunks.push(chunk.part(0..own));
+                self.rows += own;
+            }
+            tail.push(chunk.part(own..rows));
+        }
+        let mut rest = Pile::new(most);
+        tail.into_iter().rev().for_each(|chunk| rest.push(chunk));
+        rest
+    }
+
+    /// How many rows there are before the last partition's, if those are the smaller part.
+    pub(crate) fn whole_partitions(&self, columns: &[usize]) -> usize {
+        let Some(newest) = self.chunks.last() else { return 0 };
+        let last = newest.batch.num_rows() - 1;
+        let same = |batch: &RecordBatch, row: usize| {
+            columns.iter().all(|at| {
+                let (these, newest) = (batch.column(*at), newest.batch.column(*at));
+                these.as_string::<i32>().value(row) == newest.as_string::<i32>().value(last)
+            })
+        };
+        let mut before = self.rows;
+        for chunk in self.chunks.iter().rev() {
+            let rows = chunk.batch.num_rows();
+            let run = (0..rows).rev().take_while(|row| same(&chunk.batch, *row)).count();
+            before -= run;
+            if run < rows || before < self.rows / 2 {
+                break;
+            }
+        }
+        if before < self.rows.div_ceil(2) { self.rows } else { before }
+    }
+
+    pub(crate) fn append(&mut self, other: Pile) {
+        other.chunks.into_iter().for_each(|chunk| self.push(chunk));
+    }
+
+    /// What has piled up, in one piece.
+    pub(crate) fn into_block(self, schema: &SchemaRef) -> Result<Block> {
+        let chunks = self.chunks;
         let mut places = Vec::with_capacity(chunks.len());
         let mut batches = Vec::with_capacity(chunks.len());
         let mut row = 0;

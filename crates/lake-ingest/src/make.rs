@@ -2,9 +2,11 @@
 //! expect of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lake_core::edit::{Action, Expect, Receipt};
 use lake_core::mask::{Owners, Stretch};
+use lake_core::schema::FieldId;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
@@ -106,29 +108,16 @@ impl Way {
 }
 
 impl Maker<'_> {
-    /// Reads the source to its end, a block of rows at a time.
+    /// Reads the source to its end, a block of rows at a time: while one is staged the
+    /// next is read. What goes wrong first in the order of the input is the error.
     pub(crate) fn make(&self, source: &mut dyn Source, gate: &mut Gate) -> Result<Made> {
         let way = Way::of(self.table, self.options)?;
         let mut made = Made { through_row: self.options.through_row, ..Made::default() };
-        let mut pile = Pile::new(self.options.memory / PILE_SHARE);
-        let mut blocks = 0;
         self.options.meter.enter(Phase::Reading);
-        loop {
-            while !pile.is_full() {
-                let Some(chunk) = self.next(source, gate)? else { break };
-                pile.push(chunk);
-            }
-            if pile.rows() == 0 {
-                break;
-            }
-            made.rows_in += pile.rows() as u64;
-            let block = pile.take(self.kit.format.schema())?;
-            blocks += 1;
-            if blocks > 1 && way.keep_nulls {
-                return Err(IngestError::TooMuch("--keep-nulls holds all rows in memory"));
-            }
-            self.stage(way, block, gate, &mut made)?;
-        }
+        let blocks = match way.keep_nulls {
+            true => self.make_one(way, source, gate, &mut made)?,
+            false => self.make_all(way, source, gate, &mut made)?,
+        };
         if blocks > 1 && way.keyed {
             let first_wins = way.equal() == Equal::FirstWins;
             let twice = settle(self, &mut made.staged, first_wins)?;
@@ -139,6 +128,68 @@ impl Maker<'_> {
         }
         made.rows_in += gate.count();
         Ok(made)
+    }
+
+    /// Returns how many blocks there were.
+    fn make_all(
+        &self,
+        way: Way,
+        source: &mut dyn Source,
+        gate: &mut Gate,
+        made: &mut Made,
+    ) -> Result<u64> {
+        let (most, parts) = (self.options.memory / PILE_SHARE, partition_columns(self.table));
+        let mut piles = Piles { maker: self, source, gate, most, parts, rest: None, ended: false };
+        let failed = AtomicBool::new(false);
+        let mut next = piles.next(&failed)?;
+        let mut blocks = 0;
+        while let Some(pile) = next {
+            blocks += 1;
+            made.rows_in += pile.rows() as u64;
+            let block = pile.into_block(self.kit.format.schema())?;
+            // With nothing to do beside it no thread is woken.
+            if piles.ended {
+                self.stage(way, block, None, made)?;
+                break;
+            }
+            let mut read = None;
+            // Staging stays on this thread: were it on any, each of them would keep the
+            // memory that it takes.
+            let staged = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| read = Some(piles.next(&failed)));
+                let staged = self.stage(way, block, None, made);
+                failed.store(staged.is_err(), Ordering::Relaxed);
+                staged
+            });
+            staged?;
+            next = read.transpose()?.flatten();
+        }
+        Ok(blocks)
+    }
+
+    /// All rows in one block: those that are put together with stored ones have to pass
+    /// the gate, too.
+    fn make_one(
+        &self,
+        way: Way,
+        source: &mut dyn Source,
+        gate: &mut Gate,
+        made: &mut Made,
+    ) -> Result<u64> {
+        let mut pile = Pile::new(self.options.memory / PILE_SHARE);
+        while let Some(chunk) = self.next(source, gate)? {
+            if pile.is_full() && chunk.batch.num_rows() > 0 {
+                return Err(IngestError::TooMuch("--keep-nulls holds all rows in memory"));
+            }
+            pile.push(chunk);
+        }
+        if pile.rows() == 0 {
+            return Ok(0);
+        }
+        made.rows_in += pile.rows() as u64;
+        let block = pile.into_block(self.kit.format.schema())?;
+        self.stage(way, block, Some(gate), made)?;
+        Ok(1)
     }
 
     /// The next rows that are to be stored.
@@ -155,7 +206,14 @@ impl Maker<'_> {
         Ok(chunk)
     }
 
-    fn stage(&self, way: Way, block: Block, gate: &mut Gate, made: &mut Made) -> Result<()> {
+    /// `gate`: for rows that are put together with stored ones.
+    fn stage(
+        &self,
+        way: Way,
+        block: Block,
+        gate: Option<&mut Gate>,
+        made: &mut Made,
+    ) -> Result<()> {
         let def = &self.table.def;
         let mut groups = groups(def, &block)?;
         let keys = Keys::of(def, &block.batch)?;
@@ -168,7 +226,7 @@ impl Maker<'_> {
         if let Some(seen) = &self.seen {
             self.look(way, seen, &keys, &mut block, &mut groups, made)?;
         }
-        if way.keep_nulls {
+        if let Some(gate) = gate {
             made.rows_in -= self.check_filled(&block, &mut groups, gate)?;
         }
         if matches!(way.mode, Mode::ReplaceRange | Mode::Replace) {
@@ -279,6 +337,58 @@ impl Maker<'_> {
         }
         Ok(())
     }
+}
+
+/// The rows of a source, as many at a time as are held.
+struct Piles<'a> {
+    maker: &'a Maker<'a>,
+    source: &'a mut dyn Source,
+    gate: &'a mut Gate,
+    /// Bytes of the first.
+    most: usize,
+    /// The columns that part the rows.
+    parts: Vec<usize>,
+    /// What goes before the next rows.
+    rest: Option<Pile>,
+    ended: bool,
+}
+
+impl Piles<'_> {
+    /// `failed`: no more is wanted.
+    fn next(&mut self, failed: &AtomicBool) -> Result<Option<Pile>> {
+        let rest = self.rest.take();
+        let is_first = rest.is_none();
+        let mut pile = rest.unwrap_or_else(|| Pile::new(self.most));
+        let mut is_full = false;
+        while !self.ended && !is_full && !failed.load(Ordering::Relaxed) {
+            match self.maker.next(self.source, self.gate)? {
+                Some(chunk) => {
+                    pile.push(chunk);
+                    is_full = pile.is_full();
+                }
+                None => self.ended = true,
+            }
+        }
+        if !self.ended {
+            // The first might have been all there is. As it is not, it is too much: from
+            // here on one block is being staged while the next piles up.
+            let most = self.most / 3 * 2;
+            let behind = if is_first { pile.rows().div_ceil(2) } else { pile.rows() };
+            let behind = pile.split_off(behind, most);
+            // Blocks of an input in the order of its partitions share none, and need no
+            // merge.
+            let mut rest = pile.split_off(pile.whole_partitions(&self.parts), most);
+            rest.append(behind);
+            self.rest = Some(rest);
+        }
+        Ok((pile.rows() > 0).then_some(pile))
+    }
+}
+
+fn partition_columns(table: &Table) -> Vec<usize> {
+    let fields = &table.schema().fields;
+    let at = |id: &FieldId| fields.iter().position(|f| f.id == *id);
+    table.def.partition_by.iter().filter_map(at).collect()
 }
 
 impl Made {

@@ -10,6 +10,11 @@ use crate::make::Maker;
 use lake_segment::Blank;
 use lake_segment::write_packs;
 
+/// Rows of all segments of a merge that are decoded at a time, and of one of them.
+const MERGED_ROWS: usize = 64 * 1024;
+const LEAST_ROWS: usize = 512;
+const MOST_ROWS: usize = 8 * 1024;
+
 pub(crate) type Staged = (Part, Segment);
 
 /// Merges the staged segments that may share keys. The later one wins, or the first.
@@ -35,8 +40,10 @@ pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -
                 MergeInput { path, part, segment }
             })
             .collect();
-        let mut merge =
-            Merge::open(maker.root, &maker.table.def, &inputs, &MergeOptions::default())?;
+        // However many they are, what is decoded of them at a time stays the same.
+        let batch_rows = (MERGED_ROWS / inputs.len()).clamp(LEAST_ROWS, MOST_ROWS);
+        let options = MergeOptions { batch_rows, ..MergeOptions::default() };
+        let mut merge = Merge::open(maker.root, &maker.table.def, &inputs, &options)?;
         let (table, format) = (maker.table, &maker.kit.format);
         let mut batches = merge.by_ref();
         let packed = cluster.iter().any(|(part, _)| **part == Part::Packed);

@@ -1,5 +1,6 @@
 //! Whole ingests into throw-away lakes, against what a map of keys would hold.
 
+mod blocks;
 mod feeds;
 mod meter;
 mod model;

@@ -17,11 +17,18 @@ impl Signals {
         Signals(signals)
     }
 
+    /// Calls this at the first signal. The second finds a thread that does not hold it
+    /// back, and kills, whatever the others wait for.
     pub(crate) fn watch(self, stop: impl FnOnce() + Send + 'static) {
         thread::spawn(move || {
-            if self.0.wait().is_ok() {
-                stop();
-                let _ = self.0.thread_unblock();
+            if self.0.wait().is_err() {
+                return;
+            }
+            stop();
+            let _ = self.0.thread_unblock();
+            // Were it to end, nobody would be there to take the second one.
+            loop {
+                thread::park();
             }
         });
     }

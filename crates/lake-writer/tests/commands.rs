@@ -1,81 +1,31 @@
 //! The program as a shell sees it: exit codes, what is on stdout, what on stderr.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-struct Shell(tempfile::TempDir);
+use crate::kit::Shell;
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Shell {
-    /// With a lake and an empty table of bars.
-    fn new() -> Shell {
-        let shell = Shell(tempfile::tempdir().unwrap());
-        assert_eq!(shell.run("init").code, 0);
-        let made = shell.run_all(&[
-            "create",
-            "bars",
-            "--schema",
-            "symbol VARCHAR, date DATE, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, \
-             volume BIGINT, amount DOUBLE",
-            "--partition-by",
-            "symbol",
-            "--key",
-            "symbol, date",
-        ]);
-        assert_eq!(made.code, 0, "{}", made.err);
-        shell
-    }
-
-    fn run(&self, line: &str) -> Said {
-        self.run_all(&line.split(' ').collect::<Vec<_>>())
-    }
-
-    fn run_all(&self, args: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_lake-writer"))
-            .env_clear()
-            .args(args)
-            .arg("--lake")
-            .arg(self.0.path().join("lake"))
-            .current_dir(self.0.path())
-            .output()
-            .unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    fn put(&self, name: &str, text: &str) {
-        std::fs::write(self.0.path().join(name), text).unwrap();
-    }
+/// A lake with an empty table of bars.
+fn bars() -> Shell {
+    let shell = Shell::new();
+    let schema = "symbol VARCHAR, date DATE, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, \
+                  volume BIGINT, amount DOUBLE";
+    let key = ["--partition-by", "symbol", "--key", "symbol, date"];
+    shell.json(&[&["create", "bars", "--schema", schema][..], &key].concat());
+    shell
 }
 
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/samples").join(name)
 }
 
-fn one_object(said: &Said) -> Value {
-    assert_eq!(said.code, 0, "{}", said.err);
-    serde_json::from_str(&said.out).unwrap()
-}
-
 #[test]
 fn samples_in_and_status() {
-    let shell = Shell::new();
+    let shell = bars();
     let sent = |name: &str| {
         let path = sample(name);
-        one_object(&shell.run_all(&["ingest", "bars", path.to_str().unwrap(), "--format", "json"]))
+        shell.run(&["ingest", "bars", path.to_str().unwrap(), "--format", "json"]).json()
     };
     let mut receipt = sent("2026-11-20.csv");
     let keys: Vec<&String> = receipt.as_object().unwrap().keys().collect();
@@ -89,7 +39,7 @@ fn samples_in_and_status() {
     assert_eq!(receipt, want);
     assert_eq!(sent("600519.csv")["rows_written"], 120);
     assert_eq!(sent("bars.parquet")["rows_in"], 480);
-    let status = one_object(&shell.run("status --format json"));
+    let status = shell.line("status --format json").json();
     assert_eq!(status["version"], 4);
     for (key, want) in [("leases", json!(0)), ("spool", json!(0)), ("trash", json!(0))] {
         assert_eq!(status[key], want, "{key}");
@@ -105,20 +55,20 @@ fn samples_in_and_status() {
 
 #[test]
 fn a_batch_sent_twice_is_told_so() {
-    let shell = Shell::new();
+    let shell = bars();
     shell.put("a.csv", "symbol,date,open,high,low,close,volume,amount\na,2026-11-20,1,1,1,1,1,1\n");
     let send = "ingest bars a.csv --format json --producer sync --seq 7";
-    let first = one_object(&shell.run(send));
-    let mut again = one_object(&shell.run(send));
+    let first = shell.line(send).json();
+    let mut again = shell.line(send).json();
     assert_eq!(again["duplicate"], true);
     again["duplicate"] = json!(false);
     assert_eq!(first, again);
-    assert_eq!(one_object(&shell.run("status --format json"))["tables"][0]["increments"], 1);
+    assert_eq!(shell.line("status --format json").json()["tables"][0]["increments"], 1);
 }
 
 #[test]
 fn what_is_refused_changes_nothing() {
-    let shell = Shell::new();
+    let shell = bars();
     let head = "symbol,date,open,high,low,close,volume,amount\n";
     shell.put("a.csv", &format!("{head}a,2026-11-20,1,1,1,1,1,1\n"));
     shell.put("cell.csv", &format!("{head}a,2026-11-20,1,1,1,1,1,1\na,2026-11-21,1,1,1,x,1,1\n"));
@@ -149,30 +99,30 @@ fn what_is_refused_changes_nothing() {
         ("create 1x --schema x", 2, "column list"),
         ("rebuild", 2, "rebuild"),
     ] {
-        let said = shell.run(line);
+        let said = shell.line(line);
         assert_eq!(said.code, code, "{line}: {}", said.err);
         assert!(said.err.contains(word), "{line}: {}", said.err);
         assert_eq!(said.out, "", "{line}");
     }
-    assert_eq!(one_object(&shell.run("status --format json"))["version"], 1);
-    assert_eq!(shell.run("ingest bars a.csv --mode append").code, 0);
-    let again = shell.run("ingest bars a.csv --mode append");
+    assert_eq!(shell.line("status --format json").json()["version"], 1);
+    assert_eq!(shell.line("ingest bars a.csv --mode append").code, 0);
+    let again = shell.line("ingest bars a.csv --mode append");
     assert_eq!(again.code, 2);
     assert!(again.err.contains("has key (a, 2026-11-20) already"), "{}", again.err);
-    assert_eq!(one_object(&shell.run("status --format json"))["version"], 2);
+    assert_eq!(shell.line("status --format json").json()["version"], 2);
 }
 
 #[test]
 fn init_and_create_can_be_repeated() {
-    let shell = Shell::new();
-    let again = one_object(&shell.run("init --format json"));
+    let shell = bars();
+    let again = shell.line("init --format json").json();
     assert_eq!(again["created"], false);
     let create = |schema: &str| {
-        shell.run_all(&["create", "t", "--schema", schema, "--order-by", "x", "--format", "json"])
+        shell.run(&["create", "t", "--schema", schema, "--order-by", "x", "--format", "json"])
     };
     let made = json!({"version": 2, "table": "t", "created": true});
-    assert_eq!(one_object(&create("x INTEGER")), made);
-    assert_eq!(one_object(&create("x INTEGER"))["created"], false);
+    assert_eq!(create("x INTEGER").json(), made);
+    assert_eq!(create("x INTEGER").json()["created"], false);
     let other = create("x BIGINT");
     assert_eq!(other.code, 2);
     let error: Value = serde_json::from_str(other.err.lines().last().unwrap()).unwrap();
@@ -182,16 +132,16 @@ fn init_and_create_can_be_repeated() {
 
 #[test]
 fn doctor_finds_nothing_and_no_lake_is_said() {
-    let shell = Shell::new();
-    let findings: Value = one_object(&shell.run("doctor --format json"));
+    let shell = bars();
+    let findings: Value = shell.line("doctor --format json").json();
     let findings = findings.as_array().unwrap();
     assert!(findings.len() > 5 && findings.iter().all(|f| f["ok"] == true), "{findings:?}");
-    let bare = Shell(tempfile::tempdir().unwrap());
+    let bare = Shell::bare();
     for line in ["doctor", "status", "ingest t x.csv", "create t --schema x"] {
-        let said = bare.run(line);
+        let said = bare.line(line);
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{line}: {}", said.err);
     }
-    assert!(bare.run("status").err.contains("lake-writer init"));
-    assert!(bare.run("completions bash").out.contains("lake-writer"));
-    assert!(bare.run("man ingest").out.contains("Store rows of files"));
+    assert!(bare.line("status").err.contains("lake-writer init"));
+    assert!(bare.line("completions bash").out.contains("lake-writer"));
+    assert!(bare.line("man ingest").out.contains("Store rows of files"));
 }

@@ -1,81 +1,33 @@
 //! What the program says beside its data: notes, progress and logs, at a terminal and
 //! away from one.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-
 use std::fs::File;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 
-struct Shell(tempfile::TempDir);
+use crate::kit::{Said, Shell};
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+/// A lake with an empty table t, and good and bad rows for it.
+fn table() -> Shell {
+    let shell = Shell::new();
+    shell.put("good.csv", "a,b\n1,x\n2,y\n");
+    shell.put("bad.csv", "a,b\n1,x\nz,y\n");
+    shell.json(&["create", "t", "--schema", "a BIGINT, b VARCHAR"]);
+    shell
 }
 
-impl Said {
-    /// Stderr as a log of JSON.
-    fn log(&self) -> Vec<Value> {
-        self.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-impl Shell {
-    /// With a lake, an empty table t, and good and bad rows for it.
-    fn new() -> Shell {
-        let shell = Shell(tempfile::tempdir().unwrap());
-        std::fs::write(shell.0.path().join("good.csv"), "a,b\n1,x\n2,y\n").unwrap();
-        std::fs::write(shell.0.path().join("bad.csv"), "a,b\n1,x\nz,y\n").unwrap();
-        assert_eq!(shell.run("init").code, 0);
-        let made = shell.run_all(&["create", "t", "--schema", "a BIGINT, b VARCHAR"]);
-        assert_eq!(made.code, 0, "{}", made.err);
-        shell
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lake-writer"));
-        command
-            .env_clear()
-            .env("LAKE_DIR", self.0.path().join("lake"))
-            .args(args)
-            .current_dir(self.0.path());
-        command
-    }
-
-    fn run_all(&self, args: &[&str]) -> Said {
-        said(&mut self.command(args))
-    }
-
-    fn run(&self, line: &str) -> Said {
-        self.run_all(&line.split(' ').collect::<Vec<_>>())
-    }
-
-    fn version(&self) -> Value {
-        let status = self.run("status --format json");
-        serde_json::from_str::<Value>(&status.out).unwrap()["version"].clone()
-    }
-}
-
-fn said(command: &mut Command) -> Said {
-    let output = command.output().unwrap();
-    Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+fn version(shell: &Shell) -> Value {
+    shell.json(&["status"])["version"].clone()
 }
 
 #[test]
 fn every_line_of_a_json_log_is_an_object() {
-    let shell = Shell::new();
+    let shell = table();
     for (line, code, levels) in [
         ("ingest t good.csv --log-format json", 0, "info"),
         ("ingest new good.csv --key a --log-format json", 0, "info info"),
@@ -88,7 +40,7 @@ fn every_line_of_a_json_log_is_an_object() {
         ("ingest t good.csv --log-format=json --fly", 2, "error"),
         ("--log-format json status", 0, ""),
     ] {
-        let said = shell.run(line);
+        let said = shell.line(line);
         assert_eq!(said.code, code, "{line}: {}", said.err);
         let log = said.log();
         let found: Vec<&str> = log.iter().filter_map(|entry| entry["level"].as_str()).collect();
@@ -100,9 +52,9 @@ fn every_line_of_a_json_log_is_an_object() {
             assert_eq!(entry["exit_code"].as_i64().unwrap_or(0), i64::from(code), "{entry}");
         }
     }
-    let error = &shell.run("ingest nope good.csv --log-format json").log()[0];
+    let error = &shell.line("ingest nope good.csv --log-format json").log()[0];
     assert_eq!((&error["kind"], &error["exit_code"]), (&json!("not_found"), &json!(2)));
-    let done = shell.run("ingest t bad.csv --on-error quarantine --log-format json").log();
+    let done = shell.line("ingest t bad.csv --on-error quarantine --log-format json").log();
     let text = done[0]["message"].as_str().unwrap();
     assert!(text.starts_with("2 rows in "), "{text}");
     assert!(text.ends_with(", 1 rejected (see lake-writer quarantine list), version 8"), "{text}");
@@ -110,10 +62,10 @@ fn every_line_of_a_json_log_is_an_object() {
 
 #[test]
 fn a_log_is_asked_for_by_flag_or_variable() {
-    let shell = Shell::new();
+    let shell = table();
     let with = |line: &str, variable: &str| {
         let args: Vec<&str> = line.split(' ').collect();
-        said(shell.command(&args).env("LAKE_LOG_FORMAT", variable))
+        Said::of(shell.command(&args).env("LAKE_LOG_FORMAT", variable))
     };
     assert_eq!(with("ingest t no.csv", "json").log()[0]["level"], "error");
     assert_eq!(with("ingest t --fly", "json").log()[0]["level"], "error");
@@ -121,23 +73,23 @@ fn a_log_is_asked_for_by_flag_or_variable() {
     assert!(text.starts_with("error: cannot open no.csv"), "{text}");
     assert_eq!(with("status", "xml").code, 2);
     // As it always was: an error follows the format of the data, a script hears no summary.
-    let error = shell.run("ingest t no.csv --format json").log();
+    let error = shell.line("ingest t no.csv --format json").log();
     assert_eq!((error.len(), &error[0]["error"]["exit_code"]), (1, &json!(2)));
-    assert_eq!(shell.run("ingest t good.csv --format json").err, "");
-    let text = shell.run("ingest t --fly").err;
+    assert_eq!(shell.line("ingest t good.csv --format json").err, "");
+    let text = shell.line("ingest t --fly").err;
     assert!(text.starts_with("error: unexpected argument '--fly'"), "{text}");
 }
 
 #[test]
 fn a_dry_run_says_what_it_did_not_do() {
-    let shell = Shell::new();
-    let before = shell.version();
+    let shell = table();
+    let before = version(&shell);
     for line in [
         "ingest t good.csv --dry-run --format json",
         "ingest t bad.csv --dry-run --format json --on-error quarantine",
         "ingest-many t=good.csv --dry-run --format json",
     ] {
-        let dry = shell.run(line);
+        let dry = shell.line(line);
         assert_eq!((dry.code, dry.err.as_str()), (0, "dry run: nothing was committed\n"), "{line}");
         let receipt: Value = serde_json::from_str(&dry.out).unwrap();
         let receipt = receipt.get("tables").map_or(&receipt, |tables| &tables[0]);
@@ -150,16 +102,16 @@ fn a_dry_run_says_what_it_did_not_do() {
         ] {
             assert_eq!(receipt[field], want, "{line}: {field}");
         }
-        assert_eq!(shell.version(), before, "{line}");
-        assert_eq!(shell.run("quarantine list --format csv").out.lines().count(), 1, "{line}");
+        assert_eq!(version(&shell), before, "{line}");
+        assert_eq!(shell.line("quarantine list --format csv").out.lines().count(), 1, "{line}");
     }
-    assert_eq!(shell.run("ingest t good.csv --dry-run --quiet").err, "");
-    let bad = shell.run("ingest t bad.csv --dry-run");
+    assert_eq!(shell.line("ingest t good.csv --dry-run --quiet").err, "");
+    let bad = shell.line("ingest t bad.csv --dry-run");
     assert_eq!((bad.code, bad.out.as_str()), (2, ""), "{}", bad.err);
-    let unmade = shell.run("ingest new good.csv --key a --dry-run");
+    let unmade = shell.line("ingest new good.csv --key a --dry-run");
     assert_eq!(unmade.code, 2);
     assert!(unmade.err.contains("--dry-run makes none"), "{}", unmade.err);
-    assert_eq!(shell.version(), before, "a dry run made a table");
+    assert_eq!(version(&shell), before, "a dry run made a table");
 }
 
 /// A program that reads rows from a stdin held open, and what its stderr got.
@@ -226,7 +178,7 @@ fn chunks(mut from: impl Read + Send + 'static) -> Receiver<String> {
 
 #[test]
 fn a_terminal_sees_progress_and_nobody_else() {
-    let shell = Shell::new();
+    let shell = table();
     let mut others = [
         Waiting::start(&shell, &[], "xterm", false),
         Waiting::start(&shell, &["--quiet"], "xterm", true),

@@ -1,57 +1,30 @@
 //! Rejected rows as a shell deals with them: list, show, retry, drop, and status.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-struct Shell(tempfile::TempDir);
+use crate::kit::{Said, Shell};
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
+/// A lake with two empty tables, one with a key.
+struct Kept(Shell);
 
-impl Shell {
-    /// With a lake and an empty table of bars.
-    fn new() -> Shell {
-        let shell = Shell(tempfile::tempdir().unwrap());
-        shell.json(&["init"]);
+impl Kept {
+    fn new() -> Kept {
+        let shell = Shell::new();
         let schema = "symbol VARCHAR, date DATE, close DOUBLE, volume INTEGER";
         let key = ["--partition-by", "symbol", "--key", "symbol,date"];
         shell.json(&[&["create", "bars", "--schema", schema][..], &key].concat());
         shell.json(&["create", "more", "--schema", schema, "--partition-by", "symbol"]);
-        shell
-    }
-
-    fn run_as(&self, format: &str, args: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_lake-writer"))
-            .env_clear()
-            .args(args)
-            .args(["--format", format, "--lake"])
-            .arg(self.0.path().join("lake"))
-            .current_dir(self.0.path())
-            .output()
-            .unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        Kept(shell)
     }
 
     fn run(&self, args: &[&str]) -> Said {
-        self.run_as("json", args)
+        self.0.run_as("json", args)
     }
 
     fn json(&self, args: &[&str]) -> Value {
-        let said = self.run(args);
-        assert_eq!(said.code, 0, "{args:?}: {}", said.err);
-        serde_json::from_str(&said.out).unwrap()
+        self.0.json(args)
     }
 
     fn retry(&self, args: &[&str]) -> Said {
@@ -60,8 +33,7 @@ impl Shell {
 
     /// Ingests rows, of which some are rejected and kept.
     fn keep(&self, table: &str, rows: &str) -> String {
-        let text = format!("symbol,date,close,volume\n{rows}");
-        std::fs::write(self.0.path().join("in.csv"), text).unwrap();
+        self.0.put("in.csv", &format!("symbol,date,close,volume\n{rows}"));
         let before = self.names();
         self.json(&["ingest", table, "in.csv", "--on-error", "quarantine"]);
         self.names().into_iter().find(|name| !before.contains(name)).unwrap()
@@ -74,7 +46,7 @@ impl Shell {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join("lake/_lake/quarantine").join(name)
+        self.0.path("lake/_lake/quarantine").join(name)
     }
 
     fn waiting(&self) -> u64 {
@@ -90,7 +62,7 @@ const ROWS: &str = "A,2026-01-01,1,3000000000\nA,02.01.2026,2,20\nA,2026-01-03,3
 
 #[test]
 fn rows_are_stored_after_the_table_was_changed() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     let old = shell.keep("bars", ROWS);
     assert_eq!(shell.waiting(), 2);
     let none = shell.retry(&[&old]);
@@ -121,7 +93,7 @@ fn rows_are_stored_after_the_table_was_changed() {
 
 #[test]
 fn a_file_that_is_put_back_is_a_duplicate() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     let old = shell.keep("more", ROWS);
     shell.widen("more");
     let bytes = std::fs::read(shell.path(&old)).unwrap();
@@ -137,7 +109,7 @@ fn a_file_that_is_put_back_is_a_duplicate() {
 
 #[test]
 fn all_files_at_once() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     assert_eq!(shell.json(&["quarantine", "retry", "--all"]), json!([]));
     let bars = shell.keep("bars", ROWS);
     let more = shell.keep("more", "A,2026-01-01,1,3000000000\n");
@@ -158,7 +130,7 @@ fn all_files_at_once() {
 
 #[test]
 fn files_can_be_thrown_away() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     let old = shell.keep("bars", ROWS);
     let dry = shell.json(&["quarantine", "drop", &old, "--dry-run"]);
     assert_eq!(dry, json!([{"name": old, "table": "bars", "rows": 2, "dropped": false}]));
@@ -170,7 +142,7 @@ fn files_can_be_thrown_away() {
 
 #[test]
 fn status_counts_what_is_whole() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     shell.keep("bars", ROWS);
     shell.keep("more", ROWS);
     std::fs::write(shell.path("7.torn.rejects"), b"PAR1 torn").unwrap();
@@ -178,7 +150,7 @@ fn status_counts_what_is_whole() {
     std::fs::create_dir(shell.path("9.dir.rejects")).unwrap();
     std::fs::write(shell.path("0000000000009.e"), b"a leftover of the log").unwrap();
     assert_eq!(shell.waiting(), 4);
-    let table = shell.run_as("table", &["status"]);
+    let table = shell.0.run_as("table", &["status"]);
     assert_eq!(table.code, 0, "{}", table.err);
     let line = table.out.lines().find(|line| line.starts_with("quarantine")).unwrap();
     assert_eq!(line.split_whitespace().last(), Some("4"));
@@ -186,7 +158,7 @@ fn status_counts_what_is_whole() {
 
 #[test]
 fn what_is_misspelled_is_refused() {
-    let shell = Shell::new();
+    let shell = Kept::new();
     let old = shell.keep("bars", ROWS);
     for (args, word) in [
         (&["nope"][..], "no quarantined rows are called nope"),

@@ -1,110 +1,38 @@
 //! Streams as a shell sees them: killed, stopped, refused.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead, Read, Write};
 use std::time::Duration;
 
 use lake_store::{Deadline, random};
 use serde_json::{Value, json};
 
-struct Shell(tempfile::TempDir);
+use crate::kit::{Running, Shell};
 
-impl Shell {
-    /// With a lake and a table of ticks, which has no key: a row sent twice is there twice.
-    fn new() -> Shell {
-        let shell = Shell(tempfile::tempdir().unwrap());
-        shell.json(&["init"]);
-        let schema = ["--schema", "symbol VARCHAR, n BIGINT", "--partition-by", "symbol"];
-        shell.json(&[&["create", "ticks"][..], &schema].concat());
-        shell
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lake-writer"));
-        command
-            .env_clear()
-            .args(args)
-            .args(["--format", "json", "--lake"])
-            .arg(self.0.path().join("lake"))
-            .current_dir(self.0.path());
-        command
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.command(args).output().unwrap();
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {err}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn refused(&self, args: &[&str], word: &str) {
-        let output = self.command(args).output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{args:?}: {err}");
-        assert!(err.contains(word), "{args:?}: {err}");
-    }
-
-    fn stream(&self, args: &[&str]) -> Streaming {
-        let args = [&["ingest", "ticks", "-", "--input-format", "csv"][..], args].concat();
-        let mut command = self.command(&args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let input = child.stdin.take();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Streaming { child, input, out }
-    }
-
-    fn rows(&self) -> u64 {
-        self.json(&["status"])["tables"][0]["rows"].as_u64().unwrap()
-    }
-
-    /// How many rows there are of which this is true.
-    fn count(&self, condition: &str) -> u64 {
-        let args = ["delete", "ticks", "--dry-run", "--where", condition];
-        self.json(&args)["rows_deleted"].as_u64().unwrap()
-    }
+/// A lake with a table of ticks, which has no key: a row sent twice is there twice.
+pub(crate) fn table() -> Shell {
+    let shell = Shell::new();
+    let schema = ["--schema", "symbol VARCHAR, n BIGINT", "--partition-by", "symbol"];
+    shell.json(&[&["create", "ticks"][..], &schema].concat());
+    shell
 }
 
-struct Streaming {
-    child: Child,
-    input: Option<ChildStdin>,
-    out: BufReader<ChildStdout>,
+fn start(shell: &Shell, args: &[&str]) -> Running {
+    let args = [&["ingest", "ticks", "-", "--input-format", "csv"][..], args].concat();
+    Running::start(shell.command(&args))
 }
 
-impl Streaming {
-    fn send(&mut self, text: &str) {
-        let input = self.input.as_mut().unwrap();
-        input.write_all(text.as_bytes()).and_then(|()| input.flush()).unwrap();
-    }
-
-    fn receipt(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).ok()
-    }
-
-    fn through(&mut self) -> Vec<u64> {
-        let rows = std::iter::from_fn(|| self.receipt());
-        rows.map(|r| r["through_row"].as_u64().unwrap()).collect()
-    }
-
-    fn end(mut self) -> (Option<i32>, String) {
-        drop(self.input.take());
-        let mut err = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (self.child.wait().unwrap().code(), err)
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
+/// How many rows there are of which this is true.
+fn count(shell: &Shell, condition: &str) -> u64 {
+    let args = ["delete", "ticks", "--dry-run", "--where", condition];
+    shell.json(&args)["rows_deleted"].as_u64().unwrap()
 }
 
-const HEADER: &str = "symbol,n\n";
+fn through(stream: &mut Running) -> Vec<u64> {
+    let rows = std::iter::from_fn(|| stream.receipt());
+    rows.map(|r| r["through_row"].as_u64().unwrap()).collect()
+}
+
+pub(crate) const HEADER: &str = "symbol,n\n";
 
 fn ticks(rows: std::ops::RangeInclusive<u64>) -> String {
     rows.map(|n| format!("S{},{n}\n", n % 3)).collect()
@@ -122,7 +50,7 @@ fn killed_at_random(shell: &Shell, first: u64, rows: u64) -> (Option<u64>, bool)
     let mut args = vec!["--producer", "p", "--checkpoint-rows", &checkpoint];
     args.extend(["--first-row", &first_row]);
     args.extend(["--batch-commit"].iter().filter(|_| below(2) == 0));
-    let Streaming { mut child, input, mut out } = shell.stream(&args);
+    let Running { mut child, input, mut out, .. } = start(shell, &args);
     let text = format!("{HEADER}{}", ticks(first..=rows));
     let sender = std::thread::spawn(move || {
         let mut input = input.unwrap();
@@ -155,7 +83,7 @@ fn killed_at_random(shell: &Shell, first: u64, rows: u64) -> (Option<u64>, bool)
 #[test]
 fn killed_again_and_again_all_rows_are_there_once() {
     const ROWS: u64 = 1 << 11;
-    let shell = Shell::new();
+    let shell = table();
     let mut told = 0;
     for _ in 0..60 {
         // Everything is sent again, or what was not told of.
@@ -172,24 +100,24 @@ fn killed_again_and_again_all_rows_are_there_once() {
             break;
         }
     }
-    let mut last = shell.stream(&["--producer", "p", "--checkpoint-rows", "100"]);
+    let mut last = start(&shell, &["--producer", "p", "--checkpoint-rows", "100"]);
     last.send(&format!("{HEADER}{}", ticks(1..=ROWS)));
-    let (code, err) = last.end();
+    let (code, _, err) = last.end();
     assert_eq!((code, shell.rows()), (Some(0), ROWS), "{err}");
     // A row that is missing and one that is there twice differ in some bit.
     for bit in 0..11 {
-        assert_eq!(shell.count(&format!("(n / {}) % 2 = 0", 1 << bit)), ROWS / 2, "bit {bit}");
+        assert_eq!(count(&shell, &format!("(n / {}) % 2 = 0", 1 << bit)), ROWS / 2, "bit {bit}");
     }
     for from in (0..ROWS).step_by(64) {
         let these = format!("n > {from} AND n <= {}", from + 64);
-        assert_eq!(shell.count(&these), 64, "{these}");
+        assert_eq!(count(&shell, &these), 64, "{these}");
     }
 }
 
 #[test]
 fn a_pause_is_a_checkpoint() {
-    let shell = Shell::new();
-    let mut stream = shell.stream(&["--batch-commit"]);
+    let shell = table();
+    let mut stream = start(&shell, &["--batch-commit"]);
     stream.send(HEADER);
     for last in [3, 4, 9] {
         stream.send(&ticks(1..=last));
@@ -204,46 +132,44 @@ fn a_pause_is_a_checkpoint() {
 #[test]
 fn a_stream_that_waits_for_its_input_can_be_stopped() {
     for signal in ["-TERM", "-INT"] {
-        let shell = Shell::new();
-        let mut stream = shell.stream(&["--checkpoint-rows", "10"]);
+        let shell = table();
+        let stream = start(&shell, &["--checkpoint-rows", "10"]);
         // It is ready to be stopped when it has begun to read: there are two threads then.
         let tasks = format!("/proc/{}/task", stream.child.id());
         while std::fs::read_dir(&tasks).unwrap().count() < 3 {
             std::thread::yield_now();
         }
         stream.signal(signal);
-        let mut err = String::new();
-        let _input = stream.input.take();
-        stream.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert_eq!(stream.child.wait().unwrap().code(), Some(130), "{err}");
+        let (code, _, err) = stream.wait();
+        assert_eq!(code, Some(130), "{err}");
         assert!(err.contains("what was read is committed"), "{err}");
     }
 }
 
 #[test]
 fn a_bad_row_ends_it_with_its_place() {
-    let shell = Shell::new();
-    let mut stream = shell.stream(&["--producer", "p", "--checkpoint-rows", "2"]);
+    let shell = table();
+    let mut stream = start(&shell, &["--producer", "p", "--checkpoint-rows", "2"]);
     stream.send(&format!("{HEADER}{}A,many\n{}", ticks(1..=5), ticks(7..=9)));
-    assert_eq!(stream.through(), [2, 4]);
-    let (code, err) = stream.end();
+    assert_eq!(through(&mut stream), [2, 4]);
+    let (code, _, err) = stream.end();
     assert_eq!(code, Some(2));
     let named = err.contains("stdin, row 6 (line 7), column n") && err.contains("many");
     assert!(named, "{err}");
     // The same input, mended, goes on after what was told.
-    let mut stream = shell.stream(&["--producer", "p", "--checkpoint-rows", "2"]);
+    let mut stream = start(&shell, &["--producer", "p", "--checkpoint-rows", "2"]);
     stream.send(&format!("{HEADER}{}", ticks(1..=9)));
     drop(stream.input.take());
-    assert_eq!(stream.through(), [6, 8, 9]);
+    assert_eq!(through(&mut stream), [6, 8, 9]);
     assert_eq!((stream.end().0, shell.rows()), (Some(0), 9));
 }
 
 /// The threads that encode are started at once, as many as were asked for.
 #[test]
 fn workers_are_as_many_as_asked_for() {
-    let shell = Shell::new();
+    let shell = table();
     let threads = |workers: &str| {
-        let mut stream = shell.stream(&["--batch-commit", "--workers", workers]);
+        let mut stream = start(&shell, &["--batch-commit", "--workers", workers]);
         stream.send(&format!("{HEADER}A,1\n"));
         assert_eq!(stream.receipt().unwrap()["rows_written"], 1);
         let tasks = format!("/proc/{}/task", stream.child.id());
@@ -257,9 +183,9 @@ fn workers_are_as_many_as_asked_for() {
 
 #[test]
 fn what_cannot_be_resumed_is_refused() {
-    let shell = Shell::new();
+    let shell = table();
     for name in ["a.csv", "b.csv"] {
-        std::fs::write(shell.0.path().join(name), format!("{HEADER}A,1\n")).unwrap();
+        shell.put(name, &format!("{HEADER}A,1\n"));
     }
     let stream = ["--checkpoint-rows", "10"];
     for files in [&["*.csv"][..], &["a.csv", "b.csv"]] {

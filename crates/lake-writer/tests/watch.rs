@@ -1,58 +1,32 @@
 //! A watched directory, as those who put files into it see it.
 
-// The whole file is a test; clippy knows that of functions marked so only.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
-
 use std::collections::HashSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-struct Place(tempfile::TempDir);
+use crate::kit::{Running, Said, Shell, lines};
 
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
+/// A lake with a table that keeps every row it is sent, and a directory.
+struct Place(Shell);
 
 impl Place {
-    /// With a lake, a table that keeps every row it is sent, and a directory.
     fn new() -> Place {
-        let temp = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let place = Place(temp);
+        let shell = Shell::in_memory();
         let schema = "symbol VARCHAR, date DATE, close DOUBLE";
-        for args in [
-            &["init", "--accept-unsafe-fs"][..],
-            &["create", "ticks", "--schema", schema, "--partition-by", "symbol"],
-        ] {
-            let said = place.run(args);
-            assert_eq!(said.code, 0, "{}", said.err);
-        }
-        fs::create_dir(place.path("in")).unwrap();
-        place
+        shell.json(&["create", "ticks", "--schema", schema, "--partition-by", "symbol"]);
+        fs::create_dir(shell.path("in")).unwrap();
+        Place(shell)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lake-writer"));
-        command.env_clear().args(args).args(["--lake", "lake"]).current_dir(self.0.path());
-        command
+        self.0.path(name)
     }
 
     fn run(&self, args: &[&str]) -> Said {
-        let output = self.command(args).output().unwrap();
-        Said {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        self.0.run(args)
     }
 
     /// With a quiet period of nothing, every file is complete.
@@ -62,7 +36,7 @@ impl Place {
     }
 
     fn put(&self, name: &str, text: &str) {
-        fs::write(self.path("in").join(name), text).unwrap();
+        self.0.put(&format!("in/{name}"), text);
     }
 
     /// As one that was written elsewhere.
@@ -72,9 +46,8 @@ impl Place {
         fs::rename(self.path("in").join(unfinished), self.path("in").join(name)).unwrap();
     }
 
-    fn rows(&self) -> Value {
-        let said = self.run(&["status", "--format", "json"]);
-        serde_json::from_str::<Value>(&said.out).unwrap()["tables"][0]["rows"].clone()
+    fn rows(&self) -> u64 {
+        self.0.rows()
     }
 
     fn files(&self, beneath: &str) -> usize {
@@ -86,47 +59,21 @@ fn row(symbol: &str) -> String {
     format!("symbol,date,close\n{symbol},2026-11-20,1.5\n")
 }
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 /// A watch that runs until it is ended, for which only what is moved in is complete.
-struct Running {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    err: BufReader<ChildStderr>,
+fn start(place: &Place) -> Running {
+    let args = ["watch", "in", "--table", "ticks", "--quiet-period", "1h"];
+    let mut running = Running::start(place.0.command(&args));
+    let mut line = String::new();
+    while !line.contains("watching in for table ticks") {
+        line.clear();
+        assert!(running.err.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    running
 }
 
-impl Running {
-    fn start(place: &Place) -> Running {
-        let args = ["watch", "in", "--table", "ticks", "--quiet-period", "1h"];
-        let mut command = place.command(&args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("watching in for table ticks") {
-            line.clear();
-            assert!(err.read_line(&mut line).unwrap() > 0, "it ended");
-        }
-        Running { child, out, err }
-    }
-
-    fn receipt(&mut self) -> Value {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-
-    fn end(mut self, signal: &str) -> (Option<i32>, String, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        let code = self.child.wait().unwrap().code();
-        let (mut out, mut err) = (String::new(), String::new());
-        self.out.read_to_string(&mut out).unwrap();
-        self.err.read_to_string(&mut err).unwrap();
-        (code, out, err)
-    }
+fn end(running: Running, signal: &str) -> (Option<i32>, String, String) {
+    running.signal(signal);
+    running.wait()
 }
 
 #[test]
@@ -172,22 +119,22 @@ fn a_receipt_for_each_file_and_a_reason_for_each_that_failed() {
 #[test]
 fn a_thousand_files_once_each_however_often_it_is_killed() {
     let place = Place::new();
-    let mut running = Running::start(&place);
+    let mut running = start(&place);
     for i in 0..1000 {
         place.move_in(&format!("{i}.csv"), &row(&format!("S{}", i % 10)));
     }
     let mut told = HashSet::new();
     for _ in 0..2 {
         for _ in 0..100 {
-            assert!(told.insert(running.receipt()["file"].to_string()));
+            assert!(told.insert(running.receipt().unwrap()["file"].to_string()));
         }
-        let (code, rest, _) = running.end("-KILL");
+        let (code, rest, _) = end(running, "-KILL");
         assert_eq!(code, None);
         for receipt in lines(&rest) {
             assert!(told.insert(receipt["file"].to_string()));
         }
         // What was moved in unseen is told by its time, which is too young; and it comes again.
-        running = Running::start(&place);
+        running = start(&place);
         for name in place_names(&place) {
             // It may be claimed by now.
             if fs::rename(place.path("in").join(&name), place.path("again")).is_ok() {
@@ -195,7 +142,7 @@ fn a_thousand_files_once_each_however_often_it_is_killed() {
             }
         }
     }
-    let (code, rest, _) = running.end("-KILL");
+    let (code, rest, _) = end(running, "-KILL");
     assert_eq!(code, None);
     for receipt in lines(&rest) {
         assert!(told.insert(receipt["file"].to_string()));
@@ -205,7 +152,7 @@ fn a_thousand_files_once_each_however_often_it_is_killed() {
     for receipt in lines(&said.out) {
         assert!(told.insert(receipt["file"].to_string()));
     }
-    assert_eq!((place.rows(), place.files("done")), (json!(1000), 1000));
+    assert_eq!((place.rows(), place.files("done")), (1000, 1000));
     // A process may die between the move and the receipt.
     assert!(told.len() >= 997, "{}", told.len());
     assert_eq!((place.files("failed"), place.files(".lake-watch/claimed")), (0, 0));
@@ -221,13 +168,13 @@ fn place_names(place: &Place) -> Vec<String> {
 fn a_signal_ends_it_in_order() {
     for signal in ["-TERM", "-INT"] {
         let place = Place::new();
-        let mut running = Running::start(&place);
+        let mut running = start(&place);
         place.put("slow.csv", &row("A"));
         place.move_in("a.csv", &row("A"));
-        assert_eq!(running.receipt()["file"], "a.csv");
-        let (code, out, err) = running.end(signal);
+        assert_eq!(running.receipt().unwrap()["file"], "a.csv");
+        let (code, out, err) = end(running, signal);
         assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
-        assert_eq!((place.rows(), place.files(".lake-watch/claimed")), (json!(1), 0));
+        assert_eq!((place.rows(), place.files(".lake-watch/claimed")), (1, 0));
         assert!(place.path("in/slow.csv").exists());
     }
 }
@@ -235,12 +182,12 @@ fn a_signal_ends_it_in_order() {
 #[test]
 fn a_second_watch_is_refused() {
     let place = Place::new();
-    let running = Running::start(&place);
+    let running = start(&place);
     place.put("a.csv", &row("A"));
     let said = place.once(&[]);
     assert_eq!((said.code, said.out.as_str()), (3, ""));
     assert!(said.err.contains("another watch of in is running"), "{}", said.err);
-    running.end("-KILL");
+    end(running, "-KILL");
     assert_eq!(place.once(&[]).code, 0);
     assert_eq!(place.rows(), 1);
 }

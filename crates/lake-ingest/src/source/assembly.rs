@@ -155,8 +155,12 @@ impl Assembly {
 
     /// No more is to be read before what is here is taken.
     pub(crate) fn is_full(&self, rejects: &dyn Rejects) -> bool {
-        let full = self.rows == CHUNK_ROWS || self.bytes > CHUNK_BYTES;
-        full || rejects.waiting() >= CHUNK_REJECTS
+        self.is_chunk() || rejects.waiting() >= CHUNK_REJECTS
+    }
+
+    /// The rows here are enough for a chunk.
+    pub(crate) fn is_chunk(&self) -> bool {
+        self.rows == CHUNK_ROWS || self.bytes > CHUNK_BYTES
     }
 
     /// There is something to be handed over when the input pauses.

@@ -62,6 +62,14 @@ impl Places {
         }
     }
 
+    /// Counted from the beginning of the input, before which so many rows and lines came.
+    pub(crate) fn shift(&mut self, rows: u64, lines: u64) {
+        for run in &mut self.runs {
+            run.row += rows;
+            run.line = run.line.map(|line| line + lines);
+        }
+    }
+
     /// Leaves the places of the rows that stay.
     pub(crate) fn retain(&mut self, stays: &[bool]) {
         let mut left = Places::new(self.file.clone());

@@ -1,19 +1,23 @@
 //! CSV and TSV: columns by the names of the header, values by the table's types.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use encoding_rs::Encoding;
 use lake_core::types::Type;
+use rayon::prelude::*;
 
-use super::assembly::{Assembly, Fault};
-use super::chunk::{Chunk, Reject, Rejects, Source, raw};
-use super::fields::{Fields, Object, Spelling};
+use super::assembly::Assembly;
+use super::chunk::{CHUNK_REJECTS, Chunk, Rejects, Source};
+use super::fields::Spelling;
 use super::formats::Formats;
 use super::options::SourceOptions;
-use super::records::{BadCsv, Dialect, Field, Records};
+use super::parser::{MOST_REJECTS, Parser, Plan, Step};
+use super::pieces::{Piece, Pieces};
+use super::records::{BadCsv, Dialect};
 use super::target::{Renaming, Target, shape};
 use super::unpack::{BadArchive, Stream};
-use crate::error::{IngestError, Place, Result};
+use crate::error::{IngestError, Result};
 
 /// A text stream, decoded, and what is known of it.
 pub(crate) struct Text {
@@ -25,19 +29,24 @@ pub(crate) struct Text {
 }
 
 pub(crate) struct Csv {
-    file: Arc<str>,
-    records: Records,
-    nulls: Vec<Vec<u8>>,
-    encoding: &'static Encoding,
-    eager: bool,
-    spelling: Spelling,
-    /// What says how many fields there are.
-    names: &'static str,
-    /// For each field of a record, the table's column.
-    targets: Vec<Option<usize>>,
-    absent: Vec<usize>,
-    assembly: Assembly,
-    row: u64,
+    plan: Arc<Plan>,
+    pieces: Pieces,
+    target: Target,
+    formats: Formats,
+    /// One for each piece that is parsed at a time.
+    parsers: Vec<Parser>,
+    /// What came of the pieces, in their order.
+    parsed: VecDeque<Parsed>,
+    /// Of the window, and of the whole input.
+    used: usize,
+    lines: u64,
+    rows: u64,
+}
+
+struct Parsed {
+    parser: usize,
+    piece: Piece,
+    step: Step,
 }
 
 /// CSV as text, with the names of its columns.
@@ -45,8 +54,8 @@ pub(crate) fn open(
     text: Text,
     options: &SourceOptions,
     tabs: bool,
-) -> Result<(Records, Vec<String>)> {
-    let Text { file, stream, encoding, .. } = text;
+) -> Result<(Pieces, Vec<String>)> {
+    let Text { file, stream, encoding, eager } = text;
     let refuse = |why: String| IngestError::File { file: file.clone(), why };
     let delimiter = options.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
     let dialect = Dialect { delimiter, quote: options.quote };
@@ -54,16 +63,15 @@ pub(crate) fn open(
     if dialect.delimiter == dialect.quote || ends_line(delimiter) || ends_line(options.quote) {
         return Err(refuse("delimiter and quote must be two ASCII characters".into()));
     }
-    let mut records = Records::new(stream, dialect);
+    let mut pieces = Pieces::new(stream, dialect, eager);
     if let Some(names) = &options.columns {
-        return Ok((records, names.clone()));
+        return Ok((pieces, names.clone()));
     }
-    if !records.advance().map_err(|e| csv_error(&file, e))? {
+    let Some(header) = pieces.header().map_err(|e| csv_error(&file, e))? else {
         return Err(refuse("it is empty; the first line must name the columns".into()));
-    }
-    let name = |field: Field<'_>| String::from_utf8(field.bytes().into_owned());
-    match records.fields().map(name).collect() {
-        Ok(names) => Ok((records, names)),
+    };
+    match header.into_iter().map(String::from_utf8).collect() {
+        Ok(names) => Ok((pieces, names)),
         Err(_) => Err(refuse(format!("its header is not {}", encoding.name()))),
     }
 }
@@ -76,83 +84,85 @@ impl Csv {
         target: Target,
         formats: &Formats,
     ) -> Result<Csv> {
-        let (file, encoding, eager) = (text.file.clone(), text.encoding, text.eager);
+        let (file, encoding) = (text.file.clone(), text.encoding);
         let nested = target.schema.fields.iter().find(|f| is_nested(&f.ty));
         if let Some(f) = nested {
             let why = format!("column {} is {}, which CSV cannot hold", f.name, f.ty);
             return Err(IngestError::File { file, why });
         }
-        let (records, names) = open(text, options, tabs)?;
+        let (pieces, names) = open(text, options, tabs)?;
         let shape = shape(&file, &names, &Renaming::new(&file, options)?, &target)?;
-        let assembly = Assembly::new(file.clone(), target, formats);
-        assembly.check_defaults(&shape.absent)?;
-        Ok(Csv {
+        Assembly::new(file.clone(), target.clone(), formats).check_defaults(&shape.absent)?;
+        let plan = Arc::new(Plan {
             file,
-            records,
+            dialect: pieces.dialect,
             nulls: options.nulls.iter().map(|n| n.clone().into_bytes()).collect(),
             encoding,
-            eager,
             spelling: Spelling::of(options),
             names: if options.columns.is_some() { "--columns has" } else { "the header has" },
             targets: shape.targets,
             absent: shape.absent,
-            assembly,
-            row: 0,
-        })
+        });
+        let (parsers, parsed, formats) = (Vec::new(), VecDeque::new(), formats.clone());
+        let (used, lines, rows) = (0, 0, 0);
+        Ok(Csv { plan, pieces, target, formats, parsers, parsed, used, lines, rows })
     }
 
-    /// Adds the current record, or rejects it.
-    fn add(&mut self, rejects: &mut dyn Rejects) -> Result<()> {
-        // With one column an empty line is a NULL; else it is nothing.
-        if self.records.is_blank() && self.targets.len() > 1 {
-            return Ok(());
+    /// Reads and parses the next pieces; false when there are none.
+    fn read_on(&mut self) -> Result<bool> {
+        self.pieces.advance(std::mem::take(&mut self.used), std::mem::take(&mut self.lines));
+        if !self.pieces.fill().map_err(|e| csv_error(&self.plan.file, e))? {
+            return Ok(false);
         }
-        self.row += 1;
-        let (row, line) = (self.row, self.records.line());
-        let place = || Place { file: self.file.clone(), row, line: Some(line) };
-        let raw = || raw(self.records.raw().trim_ascii_end());
-        if self.records.len() != self.targets.len() {
-            let (found, want) = (self.records.len(), self.targets.len());
-            let why = format!("{found} fields where {} {want}", self.names);
-            let (place, raw) = (place(), raw());
-            let (column, value, fields) = (None, None, None);
-            return rejects.reject(Reject { place, column, value, why, raw, fields });
+        let pieces = self.pieces.cut();
+        while self.parsers.len() < pieces.len() {
+            let file = self.plan.file.clone();
+            let assembly = Assembly::new(file, self.target.clone(), &self.formats);
+            self.parsers.push(Parser::new(self.plan.clone(), assembly));
         }
-        let mut fault: Option<Fault> = None;
-        for (field, target) in self.records.fields().zip(&self.targets) {
-            let Some(column) = *target else { continue };
-            match fault {
-                Some(_) => self.assembly.blank(column),
-                None => fault = cell(&mut self.assembly, column, field, &self.nulls, self.encoding),
-            }
-        }
-        for column in &self.absent {
-            let found = self.assembly.absent(*column);
-            fault = fault.or(found);
-        }
-        self.assembly.end(row, Some(line), fault.is_none());
-        match fault {
-            None => Ok(()),
-            Some(Fault { column, value, why }) => {
-                let column = Some(self.assembly.target().schema.fields[column].name.clone());
-                let (place, raw, fields) = (place(), raw(), self.fields());
-                rejects.reject(Reject { place, column, value, why, raw, fields })
-            }
-        }
+        let bytes = self.pieces.bytes();
+        let parse = |(parser, piece): (&mut Parser, &Piece)| {
+            parser.step(&bytes[piece.at.clone()], piece.ended)
+        };
+        let steps: Vec<Step> = match pieces.len() {
+            1 => self.parsers.iter_mut().zip(&pieces).map(parse).collect(),
+            _ => self.parsers.par_iter_mut().zip(&pieces).map(parse).collect(),
+        };
+        let parsed = pieces.into_iter().zip(steps).enumerate();
+        let parsed = parsed.map(|(parser, (piece, step))| Parsed { parser, piece, step });
+        self.parsed.extend(parsed);
+        Ok(true)
     }
 
-    /// The current record's fields. None: one of them is no text.
-    fn fields(&self) -> Option<Fields> {
-        let mut object = Object::new();
-        for (field, target) in self.records.fields().zip(&self.targets) {
-            let Some(column) = *target else { continue };
-            let name = &self.assembly.target().schema.fields[column].name;
-            match is_null(field, &self.nulls) {
-                true => object.text(name, None),
-                false => object.text(name, Some(&field.text()?)),
-            }
+    /// The rows of a piece, and its rejects, as rows of the whole input.
+    fn hand_over(&mut self, parsed: Parsed, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
+        let Parsed { parser, mut piece, step } = parsed;
+        let (rows, lines) = (self.rows, self.pieces.lines() + self.lines);
+        for mut reject in step.rejects {
+            reject.place.row += rows;
+            reject.place.line = reject.place.line.map(|line| line + lines);
+            rejects.reject(reject)?;
         }
-        Some(object.end(self.spelling.clone()))
+        if let Some(broken) = step.broken {
+            return Err(csv_error(&self.plan.file, broken.after(lines)));
+        }
+        self.used += step.used;
+        self.lines += step.lines;
+        self.rows += step.rows;
+        if step.more {
+            piece.at.start += step.used;
+            let bytes = &self.pieces.bytes()[piece.at.clone()];
+            let step = self.parsers[parser].step(bytes, piece.ended);
+            self.parsed.push_front(Parsed { parser, piece, step });
+        }
+        if let Some(mut chunk) = step.chunk? {
+            chunk.places.shift(rows, lines);
+            return Ok(Some(chunk));
+        }
+        let paused = self.parsed.is_empty() && self.pieces.is_paused();
+        let many = rejects.waiting() + MOST_REJECTS > CHUNK_REJECTS;
+        let wanted = many || (paused && rejects.waiting() > 0);
+        Ok(wanted.then(|| Chunk::empty(&self.plan.file, &self.target.arrow)))
     }
 }
 
@@ -160,48 +170,16 @@ fn is_nested(ty: &Type) -> bool {
     matches!(ty, Type::List(_) | Type::Struct(_) | Type::Map(..))
 }
 
-/// Adds one field.
-#[inline]
-fn cell(
-    assembly: &mut Assembly,
-    column: usize,
-    field: Field<'_>,
-    nulls: &[Vec<u8>],
-    encoding: &'static Encoding,
-) -> Option<Fault> {
-    if is_null(field, nulls) {
-        return assembly.text(column, None);
-    }
-    if let Some(text) = field.text() {
-        return assembly.text(column, Some(&text));
-    }
-    assembly.blank(column);
-    let value = Some(String::from_utf8_lossy(&field.bytes()).into_owned());
-    Some(Fault { column, value, why: format!("is not {}", encoding.name()) })
-}
-
-#[inline]
-pub(crate) fn is_null(field: Field<'_>, nulls: &[Vec<u8>]) -> bool {
-    field.is_empty() || (!field.quoted && nulls.iter().any(|n| n == field.raw()))
-}
-
 impl Source for Csv {
     fn next(&mut self, rejects: &mut dyn Rejects) -> Result<Option<Chunk>> {
         loop {
-            while !self.assembly.is_full(rejects)
-                && self.records.advance_here().map_err(|e| csv_error(&self.file, e))?
-            {
-                self.add(rejects)?;
-            }
-            let paused = self.eager && self.records.may_wait() && self.assembly.is_wanted(rejects);
-            if !self.assembly.is_full(rejects) && !paused {
-                if self.records.fill().map_err(|e| csv_error(&self.file, e))? {
-                    continue;
-                }
-                return self.assembly.take();
-            }
-            if let Some(chunk) = self.assembly.hand_over(rejects)? {
-                return Ok(Some(chunk));
+            let chunk = match self.parsed.pop_front() {
+                Some(parsed) => self.hand_over(parsed, rejects)?,
+                None if self.read_on()? => None,
+                None => return Ok(None),
+            };
+            if chunk.is_some() {
+                return Ok(chunk);
             }
         }
     }

@@ -12,6 +12,8 @@ use super::time;
 
 /// Integers up to here are exact as DOUBLE.
 const EXACT: u64 = 1 << 53;
+/// So many digits before the point are no infinity.
+const SURELY_FINITE: usize = 300;
 
 /// What the texts of a column may still be.
 #[derive(Clone, Debug)]
@@ -43,8 +45,21 @@ impl Guess {
         self.integer = self.integer && is_integer(text) && text.parse::<i64>().is_ok();
         self.double = self.double && is_double(text);
         self.boolean = self.boolean && (text == "true" || text == "false");
-        self.date = self.date && is_date(text, &formats.date);
-        self.timestamp = self.timestamp && is_timestamp(text, &formats.timestamp);
+        let date = self.date && is_date(text, &formats.date);
+        // An ISO date is a timestamp, too.
+        let iso = date && matches!((&formats.date, &formats.timestamp), (Format::Iso, Format::Iso));
+        self.timestamp = self.timestamp && (iso || is_timestamp(text, &formats.timestamp));
+        self.date = date;
+    }
+
+    /// As if the other's texts had been given to this one.
+    pub(crate) fn join(&mut self, other: &Guess) {
+        self.any |= other.any;
+        self.integer &= other.integer;
+        self.double &= other.double;
+        self.boolean &= other.boolean;
+        self.date &= other.date;
+        self.timestamp &= other.timestamp;
     }
 
     pub(crate) fn ty(&self) -> Type {
@@ -72,26 +87,35 @@ fn all_digits(bytes: &[u8]) -> bool {
 
 /// A number of JSON's form that a DOUBLE holds; an integer must be exact in it.
 fn is_double(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match digits.find(['e', 'E']) {
-        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
-        None => (digits, None),
-    };
-    let (whole, part) = match mantissa.split_once('.') {
-        Some((whole, part)) => (whole, Some(part)),
-        None => (mantissa, None),
-    };
-    let some_digits = |t: &str| !t.is_empty() && all_digits(t.as_bytes());
-    let good = (whole == "0" || is_integer(whole))
-        && !whole.starts_with('-')
-        && part.is_none_or(some_digits)
-        && exponent.is_none_or(|e| some_digits(e.strip_prefix(['+', '-']).unwrap_or(e)));
-    if !good {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    let bytes = text.as_bytes();
+    let bytes = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let (whole, mut rest) = bytes.split_at(digits(bytes));
+    if whole.is_empty() || (whole[0] == b'0' && whole.len() > 1) {
         return false;
     }
-    match (part, exponent) {
-        (None, None) => whole.parse::<u64>().is_ok_and(|n| n <= EXACT),
-        _ => text.parse::<f64>().is_ok_and(f64::is_finite),
+    if rest.is_empty() {
+        return text.trim_start_matches('-').parse::<u64>().is_ok_and(|n| n <= EXACT);
+    }
+    if let [b'.', part @ ..] = rest {
+        rest = &part[digits(part)..];
+        if rest.len() == part.len() {
+            return false;
+        }
+    }
+    match rest {
+        [] if whole.len() <= SURELY_FINITE => true,
+        [] => text.parse::<f64>().is_ok_and(f64::is_finite),
+        [b'e' | b'E', exponent @ ..] => {
+            let power = match exponent {
+                [b'+' | b'-', power @ ..] => power,
+                power => power,
+            };
+            !power.is_empty()
+                && digits(power) == power.len()
+                && text.parse::<f64>().is_ok_and(f64::is_finite)
+        }
+        _ => false,
     }
 }
 
@@ -222,6 +246,65 @@ impl Fields {
             // A struct has a field at least.
             true => Type::Map(Box::new(Type::Varchar), Box::new(Type::Varchar)),
             false => Type::Struct(self.names.iter().cloned().zip(types).collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::json;
+    use super::*;
+
+    proptest! {
+        /// Pieces of a column, looked at apart, say together what the whole says.
+        #[test]
+        fn however_a_column_is_cut_the_guess_is_the_same(
+            texts in prop::collection::vec(
+                "true|false|-?[0-9]{1,3}|[0-9].[0-9]|1e9|2026-0[1-9]-0[1-9]( 09:30:00)?|x", 0..6,
+            ),
+            cut in 0usize..6,
+            more in 0usize..6,
+        ) {
+            let formats = Formats::default();
+            let of = |texts: &[String]| {
+                let mut guess = Guess::default();
+                texts.iter().for_each(|text| guess.text(text, &formats));
+                guess
+            };
+            let (first, rest) = texts.split_at(cut.min(texts.len()));
+            let (second, third) = rest.split_at(more.min(rest.len()));
+            let mut joined = of(first);
+            joined.join(&of(second));
+            let mut last = of(second);
+            last.join(&of(third));
+            let mut other = of(first);
+            other.join(&last);
+            joined.join(&of(third));
+            let all = format!("{:?}", of(&texts));
+            prop_assert_eq!(format!("{joined:?}"), &*all);
+            prop_assert_eq!(format!("{other:?}"), &*all);
+        }
+
+        #[test]
+        fn a_double_is_a_finite_number_of_json(text in "-{0,2}[0-9.]{0,4}([eE][+-]?[0-9]{0,3})?") {
+            let number = matches!(json::parse(&text), Ok(Json::Number(_)));
+            let finite = text.parse::<f64>().is_ok_and(f64::is_finite);
+            prop_assert_eq!(is_double(&text), number && finite, "{}", text);
+        }
+    }
+
+    #[test]
+    fn a_double_is_exact_and_finite() {
+        for good in
+            ["9007199254740992", "-9007199254740992", "1.7e308", "-0.0", "9007199254740993.0"]
+        {
+            assert!(is_double(good), "{good}");
+        }
+        let long = format!("{}.5", "9".repeat(400));
+        for bad in ["9007199254740993", "1e309", "", "-", ".5", "5.", "01.5", "1e", "1e+", &long] {
+            assert!(!is_double(bad), "{bad}");
         }
     }
 }

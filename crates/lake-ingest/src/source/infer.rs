@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema as ArrowSchema};
 use lake_core::sqltype::Column;
 use lake_core::types::Type;
+use rayon::prelude::*;
 
-use super::csv::{Text, csv_error, is_null, open as open_csv};
+use super::csv::{Text, csv_error, open as open_csv};
 use super::file;
 use super::formats::Formats;
 use super::framing::{Frames, Layout};
@@ -17,6 +18,9 @@ use super::objects::frame_error;
 use super::open::{Opened, by_extension, file_name, formats, is_parquet, opened};
 use super::options::SourceOptions;
 use super::parquet;
+use super::parser::is_null;
+use super::pieces::Piece;
+use super::records::{BadCsv, Records};
 use super::target::{Renaming, check_names};
 use crate::error::{IngestError, Place, Result};
 
@@ -69,36 +73,100 @@ fn of_csv(
     formats: &Formats,
 ) -> Result<Vec<(String, Type)>> {
     let (file, encoding) = (text.file.clone(), text.encoding);
-    let (mut records, names) = open_csv(text, options, tabs)?;
+    let (mut pieces, names) = open_csv(text, options, tabs)?;
     check_names(&names).map_err(|why| IngestError::File { file: file.clone(), why })?;
     let nulls: Vec<Vec<u8>> = options.nulls.iter().map(|n| n.clone().into_bytes()).collect();
     let mut guesses = vec![Guess::default(); names.len()];
-    let mut row = 0;
-    while records.advance().map_err(|e| csv_error(&file, e))? {
-        if records.is_blank() && names.len() > 1 {
+    let mut rows = 0;
+    while pieces.fill().map_err(|e| csv_error(&file, e))? {
+        let (cut, bytes, dialect) = (pieces.cut(), pieces.bytes(), pieces.dialect);
+        let look = |piece: &Piece| {
+            let records = Records::new(&bytes[piece.at.clone()], piece.ended, dialect);
+            // What a column cannot be is not tried again.
+            look_at(records, guesses.clone(), &nulls, formats)
+        };
+        let looks: Vec<Look> = match cut.len() {
+            1 => cut.iter().map(look).collect(),
+            _ => cut.par_iter().map(look).collect(),
+        };
+        let (mut used, mut lines) = (0, 0);
+        for look in looks {
+            let before = pieces.lines() + lines;
+            let row = |line: u64, why: String| {
+                let line = Some(before + line);
+                let place = Place { file: file.clone(), row: rows + look.rows, line };
+                Err(IngestError::Row { place, why })
+            };
+            match look.fault {
+                None => {}
+                Some(Fault::Csv(e)) => return Err(csv_error(&file, e.after(before))),
+                Some(Fault::Fields { found, line }) => {
+                    return row(line, format!("{found} fields where {} columns are", names.len()));
+                }
+                Some(Fault::NoText { line }) => {
+                    return row(line, format!("it is not {}", encoding.name()));
+                }
+            }
+            guesses.iter_mut().zip(&look.guesses).for_each(|(all, own)| all.join(own));
+            (rows, used, lines) = (rows + look.rows, used + look.used.0, lines + look.used.1);
+        }
+        pieces.advance(used, lines);
+    }
+    Ok(names.into_iter().zip(guesses.iter().map(Guess::ty)).collect())
+}
+
+/// What the records of a piece say.
+struct Look {
+    guesses: Vec<Guess>,
+    rows: u64,
+    /// Bytes and lines.
+    used: (usize, u64),
+    fault: Option<Fault>,
+}
+
+/// Why the last row of a look is none.
+enum Fault {
+    Csv(BadCsv),
+    Fields { found: usize, line: u64 },
+    NoText { line: u64 },
+}
+
+fn look_at(
+    mut records: Records<'_>,
+    mut guesses: Vec<Guess>,
+    nulls: &[Vec<u8>],
+    formats: &Formats,
+) -> Look {
+    let (mut rows, mut fault) = (0, None);
+    while fault.is_none() {
+        match records.advance() {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(e) => {
+                fault = Some(Fault::Csv(e));
+                break;
+            }
+        }
+        if records.is_blank() && guesses.len() > 1 {
             continue;
         }
-        row += 1;
-        let place = || Place { file: file.clone(), row, line: Some(records.line()) };
-        if records.len() != names.len() {
-            let why = format!("{} fields where {} columns are", records.len(), names.len());
-            return Err(IngestError::Row { place: place(), why });
+        rows += 1;
+        let (found, line) = (records.len(), records.line());
+        if found != guesses.len() {
+            fault = Some(Fault::Fields { found, line });
+            break;
         }
         for (field, guess) in records.fields().zip(&mut guesses) {
-            if is_null(field, &nulls) {
+            if is_null(field, nulls) {
                 continue;
             }
-            let bytes = field.bytes();
-            match std::str::from_utf8(&bytes) {
-                Ok(text) => guess.text(text, formats),
-                Err(_) => {
-                    let why = format!("it is not {}", encoding.name());
-                    return Err(IngestError::Row { place: place(), why });
-                }
+            match field.text() {
+                Some(text) => guess.text(&text, formats),
+                None => fault = Some(Fault::NoText { line }),
             }
         }
     }
-    Ok(names.into_iter().zip(guesses.iter().map(Guess::ty)).collect())
+    Look { guesses, rows, used: records.used(), fault }
 }
 
 fn of_json(text: Text, layout: Layout, formats: &Formats) -> Result<Vec<(String, Type)>> {

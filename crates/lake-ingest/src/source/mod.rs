@@ -2,7 +2,7 @@
 //! and order, each with the place it came from.
 //!
 //! `open` finds the form of an input and makes its reader, which is one of `csv`
-//! (over `records`), `objects` (JSON, over `framing` and `json`), `parquet` and
+//! (over `pieces`, `records` and `parser`), `objects` (JSON, over `framing` and `json`), `parquet` and
 //! `ipc`. Text goes through `unpack` and `encoding` first and into `assembly` cell by
 //! cell; Arrow batches go through `conform`. `chunk` is what comes out. A rejected row
 //! keeps its `fields`, and `again` reads these.
@@ -30,6 +30,8 @@ mod objects;
 mod open;
 mod options;
 mod parquet;
+mod parser;
+mod pieces;
 mod records;
 mod target;
 mod text;

@@ -8,11 +8,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::unpack::Stream;
-use super::window::Window;
-
-/// A longer record is more likely an unclosed quote than data.
-pub(crate) const MAX_RECORD: usize = 64 << 20;
+use super::pieces::MAX_RECORD;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BadCsv {
@@ -26,19 +22,39 @@ pub enum BadCsv {
     Read { line: u64, source: std::io::Error },
 }
 
+impl BadCsv {
+    /// The same where so many lines came before.
+    pub(crate) fn after(mut self, lines: u64) -> BadCsv {
+        let (BadCsv::Unclosed { line }
+        | BadCsv::AfterQuote { line, .. }
+        | BadCsv::TooLong { line }
+        | BadCsv::Read { line, .. }) = &mut self;
+        *line += lines;
+        self
+    }
+}
+
 /// Where in its record a field stands.
 #[derive(Clone, Debug)]
-struct Span {
+pub(crate) struct Span {
     bytes: Range<usize>,
     quoted: bool,
     /// Holds doubled quotes.
     doubled: bool,
 }
 
+impl Span {
+    pub(crate) fn end(&self) -> usize {
+        self.bytes.end
+    }
+}
+
 /// One field of the current record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
     raw: &'a [u8],
+    /// The same, where that is known to be UTF-8.
+    text: Option<&'a str>,
     /// The quote, where it holds doubled ones.
     doubled: Option<u8>,
     pub(crate) quoted: bool,
@@ -58,7 +74,10 @@ impl<'a> Field<'a> {
     /// Its text. None: it is not UTF-8.
     pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
         match self.doubled {
-            None => std::str::from_utf8(self.raw).ok().map(Cow::Borrowed),
+            None => {
+                let text = self.text.or_else(|| std::str::from_utf8(self.raw).ok());
+                text.map(Cow::Borrowed)
+            }
             Some(_) => String::from_utf8(self.bytes().into_owned()).ok().map(Cow::Owned),
         }
     }
@@ -82,13 +101,17 @@ pub(crate) struct Dialect {
     pub(crate) quote: u8,
 }
 
-pub(crate) struct Records {
-    window: Window,
+/// The records of a piece of text that begins with one.
+pub(crate) struct Records<'a> {
+    bytes: &'a [u8],
+    /// As much of them, from the first on, as is UTF-8.
+    text: &'a str,
+    /// Nothing comes behind them.
+    ended: bool,
     dialect: Dialect,
     spans: Vec<Span>,
-    /// The bytes of the current record, which is used.
-    len: usize,
-    /// The line the current record begins on, from 1, and the one after its end.
+    /// The current record, and the line it begins on, from 1.
+    at: Range<usize>,
     line: u64,
     next_line: u64,
 }
@@ -98,10 +121,14 @@ enum Split {
     More,
 }
 
-impl Records {
-    pub(crate) fn new(stream: Stream, dialect: Dialect) -> Records {
-        let (window, spans) = (Window::new(stream), Vec::new());
-        Records { window, dialect, spans, len: 0, line: 0, next_line: 1 }
+impl<'a> Records<'a> {
+    pub(crate) fn new(bytes: &'a [u8], ended: bool, dialect: Dialect) -> Records<'a> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or(""),
+        };
+        let (spans, at) = (Vec::new(), 0..0);
+        Records { bytes, text, ended, dialect, spans, at, line: 0, next_line: 1 }
     }
 
     /// The line on which the current record begins.
@@ -114,14 +141,15 @@ impl Records {
     }
 
     /// The whole current record, with the end of its line.
-    pub(crate) fn raw(&self) -> &[u8] {
-        self.window.used(self.len)
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        &self.bytes[self.at.clone()]
     }
 
-    pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        let record = self.raw();
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'a>> {
+        let (record, text) = (self.raw(), self.text.get(self.at.clone()));
         self.spans.iter().map(move |span| Field {
             raw: &record[span.bytes.clone()],
+            text: text.and_then(|text| text.get(span.bytes.clone())),
             doubled: span.doubled.then_some(self.dialect.quote),
             quoted: span.quoted,
         })
@@ -132,51 +160,26 @@ impl Records {
         matches!(self.spans.as_slice(), [only] if only.bytes.is_empty() && !only.quoted)
     }
 
-    /// Goes to the next record if it is there whole, without reading.
-    pub(crate) fn advance_here(&mut self) -> Result<bool, BadCsv> {
-        self.line = self.next_line;
-        if self.window.unused().is_empty() {
+    /// How many bytes the records so far take, and how many lines.
+    pub(crate) fn used(&self) -> (usize, u64) {
+        (self.at.end, self.next_line - 1)
+    }
+
+    /// Goes to the next record if it is there whole.
+    pub(crate) fn advance(&mut self) -> Result<bool, BadCsv> {
+        if self.at.end == self.bytes.len() {
             return Ok(false);
         }
+        self.line = self.next_line;
         let Split::Record { len, lines } = self.split()? else { return Ok(false) };
-        self.window.advance(len);
-        self.len = len;
+        self.at = self.at.end..self.at.end + len;
         self.next_line = self.line + lines;
         Ok(true)
     }
 
-    /// Reads more; false when there is no more record.
-    pub(crate) fn fill(&mut self) -> Result<bool, BadCsv> {
-        let line = self.next_line;
-        if self.window.ended() {
-            return Ok(false);
-        }
-        if self.window.unused().len() >= MAX_RECORD {
-            return Err(BadCsv::TooLong { line });
-        }
-        self.window.fill().map_err(|source| BadCsv::Read { line, source })?;
-        Ok(true)
-    }
-
-    pub(crate) fn may_wait(&self) -> bool {
-        self.window.may_wait()
-    }
-
-    /// Goes to the next record; false at the end of the input.
-    pub(crate) fn advance(&mut self) -> Result<bool, BadCsv> {
-        loop {
-            if self.advance_here()? {
-                return Ok(true);
-            }
-            if !self.fill()? {
-                return Ok(false);
-            }
-        }
-    }
-
     fn split(&mut self) -> Result<Split, BadCsv> {
         self.spans.clear();
-        let (bytes, ended, line) = (self.window.unused(), self.window.ended(), self.next_line);
+        let (bytes, ended, line) = (&self.bytes[self.at.end..], self.ended, self.next_line);
         let Dialect { delimiter, quote } = self.dialect;
         let (mut at, mut lines) = (0, 0);
         loop {
@@ -229,7 +232,7 @@ fn plain(bytes: &[u8], start: usize, delimiter: u8) -> usize {
 
 /// The quoted field whose first byte is here, and the lines it spans. None: its
 /// closing quote is not there (yet).
-fn quoted(bytes: &[u8], start: usize, quote: u8) -> Option<(Span, u64)> {
+pub(crate) fn quoted(bytes: &[u8], start: usize, quote: u8) -> Option<(Span, u64)> {
     let (mut end, mut doubled, mut lines) = (start, false, 0);
     loop {
         match *bytes.get(end)? {

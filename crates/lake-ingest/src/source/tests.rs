@@ -1,6 +1,7 @@
 //! Values and files from outside: exact or refused, with file, row and column.
 
 mod binary;
+mod cutting;
 mod forms;
 mod guessing;
 mod samples;
@@ -125,11 +126,14 @@ impl Rejects for Collected {
 
 impl Probe {
     fn open(&self, reader: impl std::io::Read + Send + 'static) -> Result<Box<dyn Source>, String> {
+        self.open_input(Input::Reader { name: "in".into(), reader: Box::new(reader) })
+    }
+
+    fn open_input(&self, input: Input) -> Result<Box<dyn Source>, String> {
         let mut schema = schema(self.columns);
         for (id, text) in &self.defaults {
             schema.fields[*id as usize - 1].default = Some((*text).into());
         }
-        let input = Input::Reader { name: "in".into(), reader: Box::new(reader) };
         let arrow = arrow_schema(&schema);
         open_source(input, &self.options, &schema, &arrow, &self.optional, &self.symbols)
             .map_err(|e| e.to_string())
@@ -137,7 +141,12 @@ impl Probe {
 
     /// Good rows with their numbers and lines, and the rejects.
     fn both(&self, bytes: &[u8]) -> Result<(Vec<String>, Vec<Reject>), String> {
-        let mut source = self.open(std::io::Cursor::new(bytes.to_vec()))?;
+        let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
+        self.both_of(Input::Reader { name: "in".into(), reader })
+    }
+
+    fn both_of(&self, input: Input) -> Result<(Vec<String>, Vec<Reject>), String> {
+        let mut source = self.open_input(input)?;
         let (mut rows, mut rejects) = (Vec::new(), Collected::default());
         while let Some(chunk) = source.next(&mut rejects).map_err(|e| e.to_string())? {
             for (i, row) in shown(&chunk.batch).split('\n').enumerate() {

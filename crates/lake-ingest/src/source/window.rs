@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use super::unpack::Stream;
 
-const BLOCK: usize = 256 << 10;
+pub(crate) const BLOCK: usize = 256 << 10;
 
 pub(crate) struct Window {
     stream: Stream,

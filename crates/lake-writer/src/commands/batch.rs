@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use lake_cli::{Failure, parse};
 use lake_ingest::{Layout, Mode, OnError, Options};
 
+use super::mode::ModeName;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct BatchFlags {
     /// What becomes of keys that are there [default: upsert with a key, append without]
@@ -29,20 +31,6 @@ pub(crate) struct BatchFlags {
     /// Check the whole input, commit nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModeName {
-    /// Refuse rows whose key is there
-    Append,
-    /// The row of the later commit wins
-    Upsert,
-    /// The stored row stays
-    Ignore,
-    /// Of each symbol, replace the rows between the smallest and the largest order value
-    ReplaceRange,
-    /// Of each symbol, replace all rows
-    Replace,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -96,13 +84,7 @@ impl BatchFlags {
             None => crate::settings::layout(lake, table)?,
         };
         Ok(Options {
-            mode: self.mode.map(|name| match name {
-                ModeName::Append => Mode::Append,
-                ModeName::Upsert => Mode::Upsert,
-                ModeName::Ignore => Mode::Ignore,
-                ModeName::ReplaceRange => Mode::ReplaceRange,
-                ModeName::Replace => Mode::Replace,
-            }),
+            mode: self.mode.map(Mode::from),
             keep_nulls: self.keep_nulls,
             on_error: match self.on_error {
                 OnErrorName::Abort => OnError::Abort,

@@ -13,6 +13,7 @@ use super::receipt;
 use super::report::{Done, Report};
 use super::stream::StreamFlags;
 use crate::failure::of_ingest;
+use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,10 +66,12 @@ impl Ingest {
         // One segment a symbol may be many files at once; where the limit cannot be
         // raised, running out of them is an error of its own.
         lake_store::process::raise_file_limit();
-        self.batch.set_workers()?;
         let stdin = self.files.len() == 1 && self.files[0].as_os_str() == "-";
         let is_stream =
             self.stream.ask_for_checkpoints() || (self.producer.is_some() && self.seq.is_none());
+        // Before the first thread is started, so that all of them hold the signals back.
+        let signals = is_stream.then(Signals::hold);
+        self.batch.set_workers()?;
         if self.batch.is_dry_run() && self.new.is_due(lake, &self.table)? {
             let table = &self.table;
             let why = format!("no table {table} to check the rows against; --dry-run makes none");
@@ -107,7 +110,7 @@ impl Ingest {
                 Box::new(feed)
             }
         };
-        if is_stream {
+        if let Some(signals) = signals {
             if self.batch.is_dry_run() {
                 return Err(Failure::bad_input("a stream's receipts say what is durable")
                     .hint("leave out --dry-run, or the checkpoints"));
@@ -117,7 +120,8 @@ impl Ingest {
                     .hint("leave out --seq, or the checkpoints"));
             }
             let batch = (self.table.as_str(), self.batch.options(lake, &self.table)?);
-            return self.stream.run(lake, batch, self.producer.as_deref(), feed, console);
+            let producer = self.producer.as_deref();
+            return self.stream.run(lake, batch, producer, feed, signals, console);
         }
         self.commit(lake, &*feed, meter, console)
     }

@@ -11,6 +11,7 @@ pub(crate) mod ingest;
 pub(crate) mod ingest_many;
 pub(crate) mod init;
 mod input;
+mod mode;
 mod new_table;
 pub(crate) mod quarantine;
 mod receipt;

@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use clap::ValueEnum;
 use lake_cli::render::{Column, Rows};
 use lake_cli::{Console, Failure, Outcome};
 use lake_ingest::quarantine::{self, Quarantined};
@@ -8,6 +7,7 @@ use lake_ingest::{IngestError, Mode, Options, Retried, SourceOptions, Writer};
 use lake_store::Root;
 use serde_json::json;
 
+use super::mode::{ModeName, by_key};
 use super::receipt;
 use crate::failure::of_ingest;
 
@@ -40,7 +40,7 @@ pub(crate) struct Retry {
     #[arg(long, value_name = "TABLE", requires = "all", conflicts_with = "names")]
     table: Option<String>,
     /// What becomes of keys that are there [default: ignore with a key, append without]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = by_key())]
     mode: Option<ModeName>,
     /// How dates are written, such as %Y%m%d or epoch-s [default: as ingest was told]
     #[arg(long, value_name = "FORMAT")]
@@ -54,17 +54,6 @@ pub(crate) struct Retry {
     /// Say what would be stored, store nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-/// Those modes of ingest that replace nothing but rows of the same key.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModeName {
-    /// Refuse rows whose key is there
-    Append,
-    /// The rejected row replaces the stored one
-    Upsert,
-    /// The stored row stays
-    Ignore,
 }
 
 impl Retry {
@@ -135,11 +124,7 @@ impl Retry {
 
     fn options(&self, lake: &Path, table: &str) -> Result<Options, Failure> {
         Ok(Options {
-            mode: self.mode.map(|mode| match mode {
-                ModeName::Append => Mode::Append,
-                ModeName::Upsert => Mode::Upsert,
-                ModeName::Ignore => Mode::Ignore,
-            }),
+            mode: self.mode.map(Mode::from),
             layout: crate::settings::layout(lake, table)?,
             dry_run: self.dry_run,
             ..Options::default()

@@ -74,10 +74,11 @@ impl StreamFlags {
         (table, options): (&str, Options),
         producer: Option<&str>,
         feed: Box<dyn Feed + Send>,
+        signals: Signals,
         console: &mut Console,
     ) -> Result<Outcome, Failure> {
         static STOP: AtomicBool = AtomicBool::new(false);
-        Signals::hold().watch(|| STOP.store(true, Ordering::Relaxed));
+        signals.watch(|| STOP.store(true, Ordering::Relaxed));
         let mut writer = Writer::open(lake).map_err(of_ingest)?;
         let stream = self.options(producer);
         let stream = Stream { writer: &mut writer, table, options, stream, stop: &STOP };
