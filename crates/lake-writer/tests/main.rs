@@ -13,4 +13,5 @@ mod quarantine;
 #[cfg(target_os = "linux")]
 mod signals;
 mod streams;
+mod vacuum;
 mod watch;
