@@ -72,6 +72,20 @@ impl Pile {
         rest
     }
 
+    /// How many rows the first half of the chunks has: what came together, and may be
+    /// wrong together, stays so.
+    pub(crate) fn half(&self) -> usize {
+        let mut rows = 0;
+        let whole = self.chunks.iter().map(|chunk| chunk.batch.num_rows());
+        whole
+            .take_while(|own| {
+                let before = rows;
+                rows += own;
+                before < self.rows.div_ceil(2)
+            })
+            .sum()
+    }
+
     /// How many rows there are before the last partition's, if those are the smaller part.
     pub(crate) fn whole_partitions(&self, columns: &[usize]) -> usize {
         let Some(newest) = self.chunks.last() else { return 0 };

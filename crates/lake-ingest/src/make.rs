@@ -373,7 +373,7 @@ impl Piles<'_> {
             // The first might have been all there is. As it is not, it is too much: from
             // here on one block is being staged while the next piles up.
             let most = self.most / 3 * 2;
-            let behind = if is_first { pile.rows().div_ceil(2) } else { pile.rows() };
+            let behind = if is_first { pile.half() } else { pile.rows() };
             let behind = pile.split_off(behind, most);
             // Blocks of an input in the order of its partitions share none, and need no
             // merge.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use lake_engine::{Datum, EngineError, Mounted, Reader};
+use lake_engine::{EngineError, Mounted};
+
+use crate::texts::texts;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
@@ -40,20 +42,8 @@ fn each(
     mut take: impl FnMut(&[String]),
 ) -> Result<(), EngineError> {
     let mut query = mounted.query(sql)?;
-    let rows = query.rows()?;
-    let columns = rows.columns.clone();
-    for batch in rows {
-        let batch = batch?;
-        let arrays = batch.columns().iter().zip(&columns);
-        let readers: Vec<Reader<'_>> =
-            arrays.map(|(array, column)| Reader::new(array.as_ref(), &column.ty.shape)).collect();
-        for row in 0..batch.num_rows() {
-            let text = |reader: &Reader<'_>| match reader.get(row) {
-                Datum::Text(text) => text.into_owned(),
-                _ => String::new(),
-            };
-            take(&readers.iter().map(text).collect::<Vec<_>>());
-        }
+    for row in texts(&mut query)? {
+        take(&row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>());
     }
     Ok(())
 }
