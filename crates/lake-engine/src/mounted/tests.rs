@@ -362,6 +362,22 @@ fn the_log_answers_for_files_that_are_not_there() {
     }
 }
 
+/// A file of which some rows are wanted counts for none that are certain.
+#[test]
+fn first_rows_up_to_a_day_may_lie_in_two_files() {
+    let mut lake = bars("lake");
+    for from in [1, 11, 21] {
+        put(&mut lake, "A", from..=from + 9, 1.0);
+    }
+    let mut mounted = lake.mount();
+    let sql =
+        |day| format!("SELECT min(d) FROM (FROM bars WHERE d <= {day} ORDER BY d DESC LIMIT 5)");
+    for (day, least, files) in [(12, "8", 2), (20, "16", 1), (30, "26", 1)] {
+        assert_eq!(rows(&mut mounted, &sql(day)).unwrap(), [[least]], "{day}");
+        assert_eq!(mounted.query(&sql(day)).unwrap().segments_read, files, "{day}");
+    }
+}
+
 #[test]
 fn an_older_version_is_another_table() {
     let mut lake = bars("lake");
