@@ -44,8 +44,17 @@ fn kill(child: &Child, signal: i32) {
     assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
 }
 
+/// A shell starts what it runs in the background so, and it stays so for all below.
+fn interrupts_are_ignored() -> bool {
+    mask(&fs::read_to_string("/proc/self/status").unwrap(), "SigIgn:", 2)
+}
+
 #[test]
 fn the_second_kills_what_cannot_end() {
+    if interrupts_are_ignored() {
+        let _ = writeln!(std::io::stderr(), "signals: passed over, as SIGINT is ignored here");
+        return;
+    }
     for [first, second] in [[2, 15], [15, 2]] {
         let shell = table();
         // Nobody reads it and it has no room left, so that no receipt can be written.
