@@ -1,8 +1,11 @@
 //! Streams as a shell sees them: killed, stopped, refused.
 
 use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::ipc::writer::StreamWriter;
 use lake_store::{Deadline, random};
 use serde_json::{Value, json};
 
@@ -198,4 +201,38 @@ fn what_cannot_be_resumed_is_refused() {
     assert_eq!(shell.rows(), 0);
     let one = shell.json(&[&["ingest", "ticks", "a.csv"][..], &stream].concat());
     assert_eq!((&one["rows_written"], &one["through_row"]), (&json!(1), &json!(1)));
+}
+
+/// A pipe that its producer left between two batches is none of the rows, not some.
+#[test]
+fn an_arrow_stream_without_its_end_is_refused() {
+    let shell = table();
+    let rows = |symbol: &str, n: i64| {
+        let symbols = Arc::new(StringArray::from(vec![symbol])) as ArrayRef;
+        let numbers = Arc::new(Int64Array::from(vec![n])) as ArrayRef;
+        RecordBatch::try_from_iter([("symbol", symbols), ("n", numbers)]).unwrap()
+    };
+    let mut whole = StreamWriter::try_new(Vec::new(), &rows("A", 1).schema()).unwrap();
+    whole.write(&rows("A", 1)).unwrap();
+    let half = whole.get_ref().clone();
+    whole.write(&rows("B", 2)).unwrap();
+    let cut = whole.get_ref().clone();
+    whole.finish().unwrap();
+    let send = |bytes: &[u8], more: &[&str]| {
+        let args = [&["ingest", "ticks", "-", "--input-format", "arrow"], more].concat();
+        let mut child = Running::start(shell.command(&args));
+        child.input.take().unwrap().write_all(bytes).unwrap();
+        child.child.wait().unwrap().code()
+    };
+    for bytes in [half, cut] {
+        assert_eq!(send(&bytes, &[]), Some(2));
+        assert_eq!(count(&shell, "true"), 0);
+    }
+    // What a checkpoint acknowledged stays; the rest of a cut stream does not end well.
+    let whole = whole.into_inner().unwrap();
+    assert_eq!(send(&whole[..whole.len() - 8], &["--checkpoint-rows", "1"]), Some(2));
+    let stored = count(&shell, "true");
+    assert!((1..=2).contains(&stored), "{stored}");
+    assert_eq!(send(&whole, &[]), Some(0));
+    assert_eq!(count(&shell, "true"), stored + 2);
 }

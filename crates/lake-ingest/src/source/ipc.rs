@@ -25,6 +25,8 @@ use crate::error::{IngestError, Result};
 pub(crate) const FILE_MAGIC: &[u8] = b"ARROW1\0\0";
 pub(crate) const STREAM_MAGIC: &[u8] = &[0xff; 4];
 
+const NO_END: &str = "it stops without the mark that ends an Arrow stream, so rows may be missing: \
+    whatever wrote it was cut off, or did not close its writer";
 /// In words of four bytes.
 const MAX_PADDING: usize = 64;
 const MAX_METADATA: usize = 16 << 20;
@@ -119,12 +121,14 @@ impl Messages {
         Ok(None)
     }
 
-    /// One message as it stands in the stream. None: the stream says that it ends, or
-    /// does so between two messages.
+    /// One message as it stands in the stream. None: the stream says that it ends. One
+    /// that stops between two messages without a word is not taken for whole: so does
+    /// the pipe of a producer that was killed.
     fn read(&mut self) -> Result<Option<Raw>> {
         let mut word = self.exactly(4)?;
         if word.is_empty() {
-            return Ok(None);
+            let why = NO_END.to_owned();
+            return Err(IngestError::File { file: self.file.clone(), why });
         }
         if word == STREAM_MAGIC {
             word = self.exactly(4)?;

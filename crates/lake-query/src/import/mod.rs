@@ -4,5 +4,4 @@
 
 pub(crate) mod choice;
 pub(crate) mod plan;
-mod whole;
 pub(crate) mod writer;

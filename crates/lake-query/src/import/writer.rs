@@ -1,6 +1,6 @@
 //! The program `lake-writer` as a child, which stores what this one reads.
 
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -8,7 +8,6 @@ use lake_cli::{Failure, env};
 use lake_core::kind::Kind;
 
 use super::plan::Plan;
-use super::whole::Whole;
 use crate::sink::{Broken, Out};
 
 const BUFFER: usize = 256 * 1024;
@@ -61,7 +60,8 @@ impl Writer {
         said(child, &format!("could not create table {table}"))
     }
 
-    /// Stores the rows that `send` writes as an Arrow stream, all or none of them.
+    /// Stores the rows that `send` writes as an Arrow stream, all or none of them: a
+    /// stream without its end mark, as our death leaves it, is refused over there.
     /// `seq` of a producer is stored once; without it whatever was stored before.
     pub(crate) fn ingest(
         &self,
@@ -76,8 +76,8 @@ impl Writer {
         let mut child = self.spawn(command.stdin(Stdio::piped()))?;
         let sent = match child.stdin.take() {
             Some(pipe) => {
-                let mut whole = Whole::new(BufWriter::with_capacity(BUFFER, pipe));
-                send(&mut whole).and_then(|()| whole.finish().map_err(Broken::Write))
+                let mut pipe = BufWriter::with_capacity(BUFFER, pipe);
+                send(&mut pipe).and_then(|()| pipe.flush().map_err(Broken::Write))
             }
             None => Err(Broken::Write(io::ErrorKind::BrokenPipe.into())),
         };
