@@ -114,6 +114,8 @@ fn segment(draft: &Draft, n: u32, day: i32) -> Segment {
         symbols: None,
         rank: Rank::default(),
         masks: Vec::new(),
+        at_us: 0,
+        census: None,
         added: 0,
     }
 }

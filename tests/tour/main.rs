@@ -18,3 +18,4 @@ mod lake;
 mod readme;
 mod rows;
 mod versions;
+mod watermark;

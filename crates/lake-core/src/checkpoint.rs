@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::census::Touch;
 use crate::codec::{Decoded, Decoder, Encoder, Malformed};
 use crate::entry::BadFile;
 use crate::frame::Framed;
@@ -10,7 +11,7 @@ use crate::id::TableId;
 use crate::producers::Producers;
 use crate::schema::TableDef;
 use crate::segment::{Part, Segment};
-use crate::state::{PartState, State, Table, Touch};
+use crate::state::{PartState, State, Table};
 
 const HEADER: u8 = 1;
 const TABLES: u8 = 2;
@@ -65,9 +66,7 @@ fn put_parts(e: &mut Encoder, table: &Table) {
     e.len(table.parts.len());
     for (part, live) in &table.parts {
         part.encode(e);
-        e.num(live.touched.version);
-        e.int(live.touched.at_us);
-        e.option(live.touched.producer.as_ref(), |e, p| e.text(p));
+        live.touched.encode(e);
         e.num(live.cut);
         e.list(&live.segments, |e, s| {
             s.encode(e);
@@ -137,14 +136,12 @@ fn get_parts(d: &mut Decoder<'_>) -> Decoded<BTreeMap<Part, Arc<PartState>>> {
     let mut producers: Vec<Arc<str>> = Vec::new();
     let parts = d.list(|d| {
         let part = Part::decode(d)?;
-        let (version, at_us) = (d.num()?, d.int()?);
-        let producer = d.option(|d| d.text())?.map(|name| shared(&mut producers, name));
+        let touched = Touch::decode(d, |name| shared(&mut producers, name))?;
         let cut = d.num()?;
         let segments = d.list(|d| {
             let segment = Segment::decode(d)?;
             Ok(Segment { added: d.num()?, ..segment })
         })?;
-        let touched = Touch { version, at_us, producer };
         Ok((part, Arc::new(PartState { segments, touched, cut })))
     })?;
     Ok(parts.into_iter().collect())

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use crate::census::Extent;
 use crate::edit::Action;
 use crate::mask::Stretch;
 use crate::segment::{Part, Segment};
@@ -21,13 +22,14 @@ struct Frame<'a> {
 type TableRule = fn(&Frame<'_>, &Part, &Segment) -> bool;
 
 /// Rules of one segment in its table.
-const SEGMENT_RULES: [(Rule, TableRule); 6] = [
+const SEGMENT_RULES: [(Rule, TableRule); 7] = [
     ("I1: a segment is of a schema the table has had", i1_schema_is_known),
     ("I2: a segment's partition has a value for each partition column", i2_partition_fits),
     ("I3: a segment has rows", i3_has_rows),
     ("I4: a range's ends are keys of the table, and in order", i4_range_fits),
-    ("I5: a packed segment, and no other, says its symbols", i5_packed_says_symbols),
+    ("I5: a packed segment, and no other, says its symbols, in order", i5_packed_says_symbols),
     ("I14: a mask's stretch is of the first range column", i14_masks_fit),
+    ("I15: a census lies in its file", i15_census_lies_inside),
 ];
 
 impl<'a> Frame<'a> {
@@ -84,7 +86,8 @@ fn value_fits(value: &Value, ty: &Type) -> bool {
 }
 
 fn i5_packed_says_symbols(_: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
-    (*part == Part::Packed) == segment.symbols.is_some()
+    let in_order = segment.symbols.as_ref().is_none_or(|span| span.first <= span.last);
+    (*part == Part::Packed) == segment.symbols.is_some() && in_order
 }
 
 fn i14_masks_fit(frame: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
@@ -94,6 +97,11 @@ fn i14_masks_fit(frame: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
 }
 
 /// A column that was widened since still has stretches of its older type.
+fn i15_census_lies_inside(_: &Frame<'_>, _: &Part, segment: &Segment) -> bool {
+    let end = |c: Extent| c.at.checked_add(c.len);
+    segment.census.is_none_or(|c| end(c).is_some_and(|end| end <= segment.bytes))
+}
+
 fn stretch_fits(frame: &Frame<'_>, stretch: &Stretch) -> bool {
     stretch.is_whole() || !frame.range.is_empty()
 }

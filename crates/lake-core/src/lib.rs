@@ -1,11 +1,12 @@
 //! Values of the lake: names, schemas, segments, edits, snapshots and their
 //! bytes. No I/O, no arrow, no clock.
 //!
-//! `symbol`, `types`, `schema`, `value`, `segment` are what a lake is about;
+//! `symbol`, `types`, `schema`, `value`, `segment`, `census` are what a lake is about;
 //! `edit` -> `entry` -> `state` is how it changes; `codec`, `frame`,
 //! `checkpoint`, `lakefile` are the bytes, as FORMAT.md tells them; `layout` is
 //! the only place where a path is spelled; `invariants` are the rules.
 
+pub mod census;
 pub mod checkpoint;
 pub mod codec;
 pub mod edit;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::codec::{Decoded, Decoder, Encoder};
 use crate::segment::{Part, Segment, get_symbols, put_symbols};
 use crate::symbol::Symbol;
-use crate::value::Value;
+use crate::value::{Range, Value};
 
 /// A stretch of values, both ends in it; an end that is None is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,12 +106,17 @@ impl Stretch {
         self.from.is_none() && self.to.is_none()
     }
 
-    /// What it hides of a segment. Where that cannot be told it is some.
+    /// What it hides of a segment.
     pub fn effect_on(&self, segment: &Segment) -> Effect {
+        self.effect_on_range(segment.range.as_ref())
+    }
+
+    /// What it hides of rows with keys in a range. Where that cannot be told it is some.
+    pub fn effect_on_range(&self, range: Option<&Range>) -> Effect {
         if self.is_whole() {
             return Effect::All;
         }
-        let ends = segment.range.as_ref().and_then(|r| Some((r.min().first()?, r.max().first()?)));
+        let ends = range.and_then(|r| Some((r.min().first()?, r.max().first()?)));
         let Some((min, max)) = ends else { return Effect::Some };
         let before = |a: Option<&Value>, b: &Value| match a {
             Some(a) => compare(a, b).map(Ordering::is_le),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::census::Extent;
 use crate::codec::{Decoded, Decoder, Encoder, Malformed};
 use crate::id::{SegmentId, TxnId, Version};
 use crate::mask::Mask;
@@ -56,6 +57,10 @@ pub struct Segment {
     pub symbols: Option<Box<SymbolSpan>>,
     /// The default stands for the commit that adds it.
     pub rank: Rank,
+    /// When that place was taken; goes with the rank.
+    pub at_us: i64,
+    /// Where the file itself says what it holds of each symbol.
+    pub census: Option<Extent>,
     /// What of its rows is gone.
     pub masks: Vec<Mask>,
     /// The version that added it; set by the fold.
@@ -140,6 +145,14 @@ impl Part {
 }
 
 impl Segment {
+    /// In the place of the newest of those that it is made of.
+    pub fn in_place_of<'s>(self, inputs: impl IntoIterator<Item = &'s Segment>) -> Segment {
+        match inputs.into_iter().max_by_key(|input| input.rank) {
+            Some(newest) => Segment { rank: newest.rank, at_us: newest.at_us, ..self },
+            None => self,
+        }
+    }
+
     /// Whether a key of `other` may also be one of ours.
     pub fn overlaps(&self, other: &Segment) -> bool {
         self.may_hold(other.range.as_ref())
@@ -173,6 +186,11 @@ impl Segment {
         e.option((self.rank != Rank::default()).then_some(self.rank), |e, rank| {
             e.num(rank.version);
             e.num(rank.order);
+            e.int(self.at_us);
+        });
+        e.option(self.census, |e, census| {
+            e.num(census.at);
+            e.num(census.len);
         });
         e.list(&self.masks, |e, mask| mask.encode(e));
     }
@@ -191,7 +209,9 @@ impl Segment {
             let (first, last) = (get_symbols(d)?, get_symbols(d)?);
             Ok(Box::new(SymbolSpan { first, last, count: d.num32()? }))
         })?;
-        let rank = d.option(|d| Ok(Rank { version: d.num()?, order: d.num32()? }))?;
+        let rank = d.option(|d| Ok((Rank { version: d.num()?, order: d.num32()? }, d.int()?)))?;
+        let (rank, at_us) = rank.unwrap_or_default();
+        let census = d.option(|d| Ok(Extent { at: d.num()?, len: d.num()? }))?;
         Ok(Segment {
             id,
             kind,
@@ -201,7 +221,9 @@ impl Segment {
             hash,
             range,
             symbols,
-            rank: rank.unwrap_or_default(),
+            rank,
+            at_us,
+            census,
             masks: d.list(Mask::decode)?,
             added: 0,
         })

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use crate::census::Touch;
 use crate::edit::{Action, Cause, Expect, Transaction};
 use crate::entry::Entry;
 use crate::id::{SegmentId, TableId, TxnId, Version};
@@ -14,14 +15,6 @@ use crate::segment::{Part, Rank, Segment};
 
 /// How many transactions' ids are remembered for the look-up of one's own.
 const RECENT: usize = 4096;
-
-/// The last change of a partition by its owner (compaction is none).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touch {
-    pub version: Version,
-    pub at_us: i64,
-    pub producer: Option<Arc<str>>,
-}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartState {
@@ -359,6 +352,7 @@ impl State {
                     let mut segment = Segment { added: entry.version, ..segment.clone() };
                     if segment.rank == Rank::default() {
                         segment.rank = Rank { version: entry.version, order: *order };
+                        segment.at_us = entry.at_us;
                     }
                     *order += 1;
                     live.insert(segment);

@@ -73,6 +73,8 @@ fn segment(txn: TxnId, n: u32, days: (i32, i32)) -> Segment {
         symbols: None,
         rank: Rank::default(),
         masks: Vec::new(),
+        at_us: 0,
+        census: None,
         added: 0,
     }
 }

@@ -52,6 +52,15 @@ impl Range {
         self.min() <= other.max() && other.min() <= self.max()
     }
 
+    /// Whether the keys of both are of the same types, so that they have an order.
+    pub fn is_like(&self, other: &Range) -> bool {
+        let alike = |(a, b): (&Value, &Value)| match (a, b) {
+            (Value::Decimal { scale: a, .. }, Value::Decimal { scale: b, .. }) => a == b,
+            _ => std::mem::discriminant(a) == std::mem::discriminant(b),
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(alike)
+    }
+
     pub fn join(&self, other: &Range) -> Range {
         Range::new(self.min().min(other.min()).to_vec(), self.max().max(other.max()).to_vec())
     }

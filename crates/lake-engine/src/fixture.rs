@@ -174,6 +174,8 @@ impl Lake {
             symbols: symbols.map(Into::into),
             rank: self.rank,
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: 0,
         };
         let (path, table) = (live.path(&part, &segment), live.def.id);

@@ -9,7 +9,7 @@ use lake_core::edit::{Action, Cause, Expect, Receipt};
 use lake_core::id::{SegmentId, Version};
 use lake_core::mask::{Owners, Stretch};
 use lake_core::schema::TableDef;
-use lake_core::segment::{Part, Rank, Segment, SegmentKind};
+use lake_core::segment::{Part, Segment, SegmentKind};
 use lake_core::state::Table;
 use lake_core::symbol::Symbol;
 use lake_core::value::Range;
@@ -25,8 +25,8 @@ use crate::kit::Kit;
 use crate::options::OnError;
 use crate::rejects::Gate;
 use crate::split::column;
-use lake_segment::write_packs;
 use lake_segment::{Blank, Files};
+use lake_segment::{Touches, write_packs};
 
 const TRIES: u32 = 8;
 
@@ -239,7 +239,6 @@ fn write(
     cluster: &[Live<'_>],
     doomed: &Doomed<'_>,
 ) -> Result<Vec<(Part, Segment)>> {
-    let rank: Rank = cluster.iter().map(|(_, s)| s.rank).max().unwrap_or_default();
     let stays = visible(root, table, cluster)?.map(|batch| -> Result<RecordBatch> {
         let batch = batch?;
         let gone = doomed(&batch)?;
@@ -257,14 +256,18 @@ fn write(
     let written = match (own, packed) {
         (Some(part), false) => {
             let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
-            vec![(part.clone(), files.write(&Blank { table, format, part, rows }, stays)?)]
+            vec![(
+                part.clone(),
+                files.write(&Blank { table, format, part, rows, census: None }, stays)?,
+            )]
         }
         _ => {
-            let packs = write_packs(files, table, format, &mut stays)?;
+            let packs = write_packs(files, table, format, &Touches::new(), &mut stays)?;
             packs.into_iter().map(|segment| (Part::Packed, segment)).collect()
         }
     };
-    Ok(written.into_iter().map(|(part, segment)| (part, Segment { rank, ..segment })).collect())
+    let inputs = || cluster.iter().map(|(_, segment)| *segment);
+    Ok(written.into_iter().map(|(part, segment)| (part, segment.in_place_of(inputs()))).collect())
 }
 
 /// The keys of rows to go.

@@ -1,9 +1,11 @@
 //! Which rows go into which file: a symbol's own, or one that many share.
 
 use std::ops::Range as Places;
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
+use lake_core::census::{Census, Tally, Touch};
 use lake_core::schema::TableDef;
 use lake_core::segment::{Part, SymbolSpan};
 use lake_core::value::{Key, Range};
@@ -91,6 +93,27 @@ impl Piece {
             left -= window.len();
             Some(pick(batch, window))
         })
+    }
+
+    /// What a pack says of each symbol.
+    pub(crate) fn census(
+        &self,
+        def: &TableDef,
+        all: &[Group],
+        batch: &RecordBatch,
+        producer: Option<Arc<str>>,
+    ) -> Census {
+        let mut census = Census::default();
+        let touched = Touch { producer, ..Touch::default() };
+        for group in self.groups(all).iter().filter(|group| !group.rows.is_empty()) {
+            census.push(Tally {
+                symbols: group.symbols.clone(),
+                rows: group.rows.len() as u64,
+                range: ends_of(def, group, batch),
+                touched: touched.clone(),
+            });
+        }
+        census
     }
 
     /// The smallest and the largest key. None where a key column is NULL.

@@ -8,7 +8,7 @@ use crate::clusters::clusters_of;
 use crate::error::Result;
 use crate::make::Maker;
 use lake_segment::Blank;
-use lake_segment::write_packs;
+use lake_segment::{Touches, write_packs};
 
 /// Rows of all segments of a merge that are decoded at a time, and of one of them.
 const MERGED_ROWS: usize = 64 * 1024;
@@ -50,10 +50,14 @@ pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -
         // A symbol's own file that shares keys with a pack goes into it.
         let part = if packed { &Part::Packed } else { cluster[0].0 };
         let written = match part {
-            Part::Packed => write_packs(maker.files, table, format, &mut batches)?,
+            Part::Packed => write_packs(maker.files, table, format, &Touches::new(), &mut batches)?,
             Part::Of(_) => {
                 let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
-                vec![maker.files.write(&Blank { table, format, part, rows }, batches)?]
+                vec![
+                    maker
+                        .files
+                        .write(&Blank { table, format, part, rows, census: None }, batches)?,
+                ]
             }
         };
         staged.extend(written.into_iter().map(|segment| (part.clone(), segment)));

@@ -26,6 +26,8 @@ pub enum LogError {
     Chain { version: Version, source: BadChain },
     #[error("version {version} breaks rule {rule}")]
     Rule { version: Version, rule: Rule },
+    #[error("what {path} says of its symbols is damaged")]
+    Census { path: String, source: BadFile },
     #[error("the log lacks entry {missing}, which is older than its oldest checkpoint")]
     Gap { missing: Version },
     #[error("version {asked} is not there yet; the newest is {newest}")]
@@ -69,8 +71,13 @@ impl LogError {
             LogError::Unsafe { .. } => Kind::UnsafeFs,
             LogError::Lake { source: BadLake::Damaged(_), .. } => Kind::Damaged,
             LogError::Lake { .. } => Kind::Newer,
-            LogError::Entry { source, .. } if source.is_newer() => Kind::Newer,
+            LogError::Entry { source, .. } | LogError::Census { source, .. }
+                if source.is_newer() =>
+            {
+                Kind::Newer
+            }
             LogError::Entry { .. }
+            | LogError::Census { .. }
             | LogError::Chain { .. }
             | LogError::Rule { .. }
             | LogError::Gap { .. } => Kind::Damaged,

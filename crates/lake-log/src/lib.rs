@@ -8,6 +8,7 @@
 
 mod at;
 mod boundary;
+mod census;
 mod checkpoint;
 mod commit;
 mod error;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use at::{At, BadAt};
 pub use boundary::Slots;
+pub use census::Census;
 pub use commit::Outcome;
 pub use error::{LogError, Result, store_kind};
 pub use init::{Created, InitOptions};

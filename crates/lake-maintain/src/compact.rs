@@ -20,6 +20,7 @@ mod merging;
 mod proof;
 #[cfg(test)]
 mod tests;
+mod touches;
 mod unit;
 
 pub use unit::Counts;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arrow::array::{AsArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int32Type};
+use lake_core::census::Tally;
 use lake_core::edit::{Action, Cause, Transaction};
 use lake_core::id::Version;
 use lake_core::mask::{Owners, Stretch};
@@ -15,9 +16,10 @@ use lake_core::sqltype::parse_columns;
 use lake_core::state::{State, Table};
 use lake_core::symbol::Symbol;
 use lake_core::value::Value;
-use lake_log::{Access, At, InitOptions, Lake, Outcome};
+use lake_log::{Access, At, Census, InitOptions, Lake, Outcome};
 use lake_segment::{
-    Blank, Files, Format, Merge, MergeInput, MergeOptions, SegmentError, Verify, write_packs,
+    Blank, Files, Format, Merge, MergeInput, MergeOptions, SegmentError, Touches, Verify,
+    write_packs,
 };
 use lake_testkit::scratch;
 use tempfile::TempDir;
@@ -109,6 +111,36 @@ impl Yard {
         }
     }
 
+    /// The version that last changed each symbol that has rows, as log and files tell.
+    /// What packs say of rows is looked at by the way.
+    pub(crate) fn changed(&mut self) -> BTreeMap<String, u64> {
+        let (table, root) = (self.table(), self.lake.root().clone());
+        let mut all = BTreeMap::new();
+        let mut note = |symbols: &[Symbol], version: u64| {
+            let known = all.entry(symbols[0].as_str().to_owned()).or_default();
+            *known = version.max(*known);
+        };
+        for (part, live) in &table.parts {
+            if let Part::Of(own) = part {
+                note(own, live.touched.version);
+            }
+            for segment in &live.segments {
+                let census = Census::read(&root, table.path(part, segment), segment).unwrap();
+                let all = census.iter().flat_map(|c| c.tallies()).map(Result::unwrap);
+                let all: Vec<Tally> = all.collect();
+                all.iter().for_each(|tally| note(&tally.symbols, tally.touched.version));
+                if let Some(span) = &segment.symbols {
+                    assert_eq!(all.iter().map(|tally| tally.rows).sum::<u64>(), segment.rows);
+                    assert_eq!(all.len(), span.count as usize);
+                    let ranges = all.iter().filter_map(|tally| tally.range.clone());
+                    assert_eq!(ranges.reduce(|a, b| a.join(&b)), segment.range);
+                }
+            }
+        }
+        all.retain(|symbol, _| self.rows.keys().any(|(own, _)| own == symbol));
+        all
+    }
+
     pub(crate) fn live(&mut self) -> Vec<(Part, Segment)> {
         self.table().segments().map(|(part, s)| (part.clone(), s.clone())).collect()
     }
@@ -143,12 +175,13 @@ pub(crate) fn add(lake: &mut Lake, rows: &[Row<'_>], packed: bool) {
     let mut staged: Vec<(Part, Vec<Segment>)> = Vec::new();
     if packed {
         let mut batches = std::iter::once(Ok::<_, SegmentError>(batch(&format, &rows)));
-        let packs = write_packs(&files, table, &format, &mut batches).unwrap();
+        let packs = write_packs(&files, table, &format, &Touches::new(), &mut batches).unwrap();
         staged.push((Part::Packed, packs));
     } else {
         for own in rows.chunk_by(|a, b| a.0 == b.0) {
             let part = Part::Of(symbol(own[0].0));
-            let blank = Blank { table, format: &format, part: &part, rows: own.len() };
+            let blank =
+                Blank { table, format: &format, part: &part, rows: own.len(), census: None };
             let batches = std::iter::once(Ok::<_, SegmentError>(batch(&format, own)));
             let segment = files.write(&blank, batches).unwrap();
             staged.push((part, vec![segment]));

@@ -51,6 +51,8 @@ fn lake() -> TempDir {
             symbols: None,
             rank: Rank::default(),
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: 0,
         };
         let add = |symbol: &str, segment| {

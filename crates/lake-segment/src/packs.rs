@@ -1,6 +1,11 @@
 //! Sorted rows of many symbols as packed segments, each cut where a symbol ends.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use lake_core::census::{Census, Tally, Touch};
 use lake_core::schema::{FieldId, TableDef};
 use lake_core::segment::{Part, Segment, SegmentKind, SymbolSpan};
 use lake_core::state::Table;
@@ -16,11 +21,16 @@ use crate::stats::value_at;
 /// symbol does, but for a base of a symbol with several times as many.
 pub const PACK_ROWS: usize = 1 << 20;
 
-/// Writes all batches, which are sorted by symbol.
+/// When each symbol was last changed, where that is known.
+pub type Touches = HashMap<Vec<Symbol>, Touch>;
+
+/// Writes all batches, which are sorted by symbol. A symbol without a touch was changed
+/// by the commit whose rank the segments get.
 pub fn write_packs<E: From<SegmentError>>(
     files: &Files,
     table: &Table,
     format: &Format,
+    touches: &Touches,
     batches: &mut dyn Iterator<Item = Result<RecordBatch, E>>,
 ) -> Result<Vec<Segment>, E> {
     let mut done = Vec::new();
@@ -30,12 +40,12 @@ pub fn write_packs<E: From<SegmentError>>(
             SegmentKind::Increment => usize::MAX,
             SegmentKind::Base => 4 * PACK_ROWS,
         };
-        let mut pack = Pack::new(&table.def, limit);
+        let pack = RefCell::new(Pack::new(&table.def, limit, touches, files.producer()));
         let mut own = std::iter::from_fn(|| {
             let next = rest.take().map(Ok).or_else(|| batches.next())?;
             match next {
                 Ok(batch) => {
-                    let (own, other) = pack.take(batch);
+                    let (own, other) = pack.borrow_mut().take(batch);
                     rest = other;
                     own.map(Ok)
                 }
@@ -44,8 +54,11 @@ pub fn write_packs<E: From<SegmentError>>(
         });
         let Some(first) = own.next() else { return Ok(done) };
         let part = Part::Packed;
-        let blank = Blank { table, format, part: &part, rows: usize::MAX };
+        let census = || pack.borrow_mut().census();
+        let (rows, census) = (usize::MAX, Some(&census as _));
+        let blank = Blank { table, format, part: &part, rows, census };
         let mut segment = files.write(&blank, std::iter::once(first).chain(own))?;
+        let mut pack = pack.borrow_mut();
         segment.range = pack.range();
         segment.symbols = pack.span();
         done.push(segment);
@@ -60,27 +73,40 @@ struct Pack<'a> {
     limit: usize,
     full: bool,
     first: Option<Vec<Symbol>>,
-    last: Option<Vec<Symbol>>,
+    /// The symbol that rows come of.
+    open: Option<Tally>,
     count: u32,
     least: Option<Key>,
     most: Option<Key>,
     /// Every key has been a value.
     known: bool,
+    census: Census,
+    touches: &'a Touches,
+    /// Of a symbol without one.
+    touched: Touch,
 }
 
 impl<'a> Pack<'a> {
-    fn new(def: &'a TableDef, limit: usize) -> Pack<'a> {
+    fn new(
+        def: &'a TableDef,
+        limit: usize,
+        touches: &'a Touches,
+        producer: Option<Arc<str>>,
+    ) -> Pack<'a> {
         Pack {
             def,
             rows: 0,
             limit,
             full: false,
             first: None,
-            last: None,
+            open: None,
             count: 0,
             least: None,
             most: None,
             known: true,
+            census: Census::default(),
+            touches,
+            touched: Touch { producer, ..Touch::default() },
         }
     }
 
@@ -93,19 +119,21 @@ impl<'a> Pack<'a> {
         let mut start = 0;
         while start < batch.num_rows() {
             let symbols = symbols_at(self.def, &batch, start);
-            let is_new = self.last.as_ref() != Some(&symbols);
+            let is_new = self.open.as_ref().is_none_or(|open| open.symbols != symbols);
             if is_new && self.rows >= PACK_ROWS {
                 self.full = true;
                 let rest = batch.slice(start, batch.num_rows() - start);
                 return ((start > 0).then(|| batch.slice(0, start)), Some(rest));
             }
             let end = end_of(self.def, &batch, start);
-            self.note(&batch, start, end);
             if is_new {
                 self.count += 1;
                 self.first.get_or_insert_with(|| symbols.clone());
-                self.last = Some(symbols);
+                self.close();
+                let touched = self.touches.get(&symbols).unwrap_or(&self.touched).clone();
+                self.open = Some(Tally { symbols, touched, ..Tally::default() });
             }
+            self.note(&batch, start, end);
             self.rows += end - start;
             start = end;
         }
@@ -117,7 +145,19 @@ impl<'a> Pack<'a> {
         let key = |row: usize| -> Option<Key> {
             ids.iter().map(|id| value_at(column(self.def, batch, *id)?, row)).collect()
         };
-        match (key(start), key(end - 1)) {
+        let (min, max) = (key(start), key(end - 1));
+        if let Some(open) = &mut self.open {
+            let range = min.clone().zip(max.clone()).filter(|(min, _)| !min.is_empty());
+            let range = range.map(|(min, max)| Range::new(min, max));
+            // Of a symbol with an unknown key no range is known.
+            open.range = match (open.rows, &open.range, range) {
+                (0, _, range) => range,
+                (_, Some(so_far), Some(range)) => Some(so_far.join(&range)),
+                _ => None,
+            };
+            open.rows += (end - start) as u64;
+        }
+        match (min, max) {
             (Some(min), Some(max)) if !min.is_empty() => {
                 self.least = Some(self.least.take().map_or(min.clone(), |l| l.min(min)));
                 self.most = Some(self.most.take().map_or(max.clone(), |m| m.max(max)));
@@ -126,13 +166,27 @@ impl<'a> Pack<'a> {
         }
     }
 
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.census.push(open);
+        }
+    }
+
+    /// Of all symbols; the last one stays open.
+    fn census(&mut self) -> Census {
+        if let Some(open) = &self.open {
+            self.census.push(open.clone());
+        }
+        std::mem::take(&mut self.census)
+    }
+
     fn range(&mut self) -> Option<Range> {
         let (least, most) = (self.least.take()?, self.most.take()?);
         self.known.then(|| Range::new(least, most))
     }
 
     fn span(&mut self) -> Option<Box<SymbolSpan>> {
-        let (first, last) = (self.first.take()?, self.last.take()?);
+        let (first, last) = (self.first.take()?, self.open.take()?.symbols);
         Some(Box::new(SymbolSpan { first, last, count: self.count }))
     }
 }

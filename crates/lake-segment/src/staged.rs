@@ -2,10 +2,12 @@
 //! place before the commit that names them (W2, W3).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use lake_core::census::Census;
 use lake_core::edit::Transaction;
 use lake_core::id::SegmentId;
 use lake_core::layout;
@@ -43,6 +45,8 @@ pub struct Blank<'a> {
     pub format: &'a Format,
     pub part: &'a Part,
     pub rows: usize,
+    /// Asked when all rows are written.
+    pub census: Option<&'a dyn Fn() -> Census>,
 }
 
 /// What a file is called and says of itself.
@@ -85,7 +89,7 @@ impl Files {
         blank: &Blank<'_>,
         batches: impl Iterator<Item = std::result::Result<RecordBatch, E>>,
     ) -> std::result::Result<Segment, E> {
-        let Blank { table, format, part, rows } = *blank;
+        let Blank { table, format, part, rows, census } = *blank;
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let id = SegmentId { txn: self.provenance.txn, n };
         let dir = layout::part_dir(&table.def.name, &table.def.directory_columns(), part);
@@ -98,14 +102,14 @@ impl Files {
         let label = Label { id, profile, label };
         let written: Written = if rows <= STREAM_ROWS && self.kind == SegmentKind::Increment {
             let all = batches.collect::<std::result::Result<Vec<_>, E>>()?;
-            self.write_whole(format, &label, &all)?
+            self.write_whole(format, &label, &all, census)?
         } else {
             let mut file = self.staging.create(&self.tmp_name(&id)).map_err(SegmentError::from)?;
             let mut writer = format.stream(&mut file, profile, label.label, &self.provenance)?;
             for batch in batches {
                 writer.write(&batch?)?;
             }
-            let written = writer.finish()?;
+            let written = writer.finish(census.map(|census| census()).as_ref())?;
             self.close(file)?;
             written
         };
@@ -120,6 +124,8 @@ impl Files {
             symbols: None,
             rank: Rank::default(),
             masks: Vec::new(),
+            at_us: 0,
+            census: written.census,
             added: 0,
         })
     }
@@ -129,12 +135,15 @@ impl Files {
         format: &Format,
         label: &Label<'_>,
         all: &[RecordBatch],
+        census: Option<&dyn Fn() -> Census>,
     ) -> Result<Written> {
         let whole = match all {
             [only] => only.clone(),
             all => concat_batches(format.schema(), all).map_err(SegmentError::arrow)?,
         };
-        let encoded = format.encode(&whole, label.profile, label.label, &self.provenance)?;
+        let census = census.map(|census| census());
+        let encoded =
+            format.encode(&whole, label.profile, label.label, &self.provenance, census.as_ref())?;
         let mut file = self.staging.create(&self.tmp_name(&label.id))?;
         file.write_all_at_once(&encoded.bytes)?;
         self.close(file)?;
@@ -183,6 +192,11 @@ impl Files {
 
     fn tmp_name(&self, id: &SegmentId) -> String {
         format!("{}.tmp", layout::segment_name(self.kind, id))
+    }
+
+    /// Who is said to have brought the rows.
+    pub fn producer(&self) -> Option<Arc<str>> {
+        self.provenance.producer.as_ref().map(|key| key.producer.clone())
     }
 
     pub fn kind(&self) -> SegmentKind {

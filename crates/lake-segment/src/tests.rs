@@ -63,6 +63,8 @@ impl Disk {
             symbols: None,
             rank: Rank { version: 1, order: 0 },
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: 1,
         };
         Disk { _dir: dir, root, segment }
@@ -219,7 +221,7 @@ proptest! {
     fn every_type_reads_back(batch in batch(&table(EVERY_TYPE, &[]))) {
         let format = Format::new(&table(EVERY_TYPE, &[])).unwrap();
         for profile in [Profile::Tiny, Profile::Increment, Profile::Base] {
-            let encoded = format.encode(&batch, profile, "symbol=a", &provenance()).unwrap();
+            let encoded = format.encode(&batch, profile, "symbol=a", &provenance(), None).unwrap();
             prop_assert_eq!(encoded.bytes.len() as u64, encoded.written.bytes);
             let disk = Disk::new(&encoded.bytes, &encoded.written);
             let back = disk.rows(None);
@@ -248,7 +250,8 @@ fn a_column_with_nan_says_no_minimum() {
     for (values, silent) in [(vec![1.0, 2.0], false), (vec![1.0, f64::NAN, 2.0], true)] {
         for profile in [Profile::Tiny, Profile::Increment, Profile::Base] {
             let (format, batch) = prices(&values);
-            let encoded = format.encode(&batch, profile, "symbol=600519", &provenance()).unwrap();
+            let encoded =
+                format.encode(&batch, profile, "symbol=600519", &provenance(), None).unwrap();
             let found = metadata(&encoded.bytes);
             let group = found.row_group(0);
             assert_eq!(group.column(2).statistics().is_none(), silent, "{values:?}");
@@ -270,7 +273,7 @@ fn nan_silences_its_own_row_group_only() {
     for at in (0..values.len()).step_by(50_000) {
         writer.write(&batch.slice(at, 50_000.min(values.len() - at))).unwrap();
     }
-    let written = writer.finish().unwrap();
+    let written = writer.finish(None).unwrap();
     let found = metadata(&bytes);
     assert_eq!(found.num_row_groups(), 2);
     assert_eq!(found.row_group(1).num_rows(), 5);
@@ -289,7 +292,7 @@ fn numbers_are_delta_and_the_footer_says_where_from() {
     let (format, batch) = prices(&[1.0; 100]);
     let mut from = provenance();
     from.producer = Some(lake_core::edit::ProducerSeq { producer: "sync".into(), seq: 5 });
-    let encoded = format.encode(&batch, Profile::Increment, "symbol=600519", &from).unwrap();
+    let encoded = format.encode(&batch, Profile::Increment, "symbol=600519", &from, None).unwrap();
     let found = metadata(&encoded.bytes);
     let encodings: Vec<_> = found.row_group(0).column(1).encodings().collect();
     assert!(encodings.contains(&parquet::basic::Encoding::DELTA_BINARY_PACKED), "{encodings:?}");
@@ -332,7 +335,7 @@ fn a_range_is_exact_or_absent() {
             ],
         );
         let batch = batch.unwrap();
-        let encoded = format.encode(&batch, Profile::Tiny, "symbol=a", &provenance());
+        let encoded = format.encode(&batch, Profile::Tiny, "symbol=a", &provenance(), None);
         encoded.unwrap().written.range
     };
     let text = |t: &str| vec![Value::Text(t.into())];
@@ -345,7 +348,8 @@ fn a_range_is_exact_or_absent() {
 #[test]
 fn only_the_columns_asked_for() {
     let (format, batch) = prices(&[1.0, 2.0]);
-    let encoded = format.encode(&batch, Profile::Tiny, "symbol=600519", &provenance()).unwrap();
+    let encoded =
+        format.encode(&batch, Profile::Tiny, "symbol=600519", &provenance(), None).unwrap();
     let disk = Disk::new(&encoded.bytes, &encoded.written);
     let rows = disk.rows(Some(&[3, 1, 99]));
     let names: Vec<_> = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
@@ -356,7 +360,7 @@ fn only_the_columns_asked_for() {
 fn damage_is_said_and_never_panics() {
     let (format, batch) = prices(&[1.0, 2.0, 3.0]);
     let encoded =
-        format.encode(&batch, Profile::Increment, "symbol=600519", &provenance()).unwrap();
+        format.encode(&batch, Profile::Increment, "symbol=600519", &provenance(), None).unwrap();
     let short = Disk::new(&encoded.bytes[..50], &encoded.written);
     let error = short.open(None).err().unwrap().to_string();
     assert!(error.contains("s.parquet is damaged") && error.contains("has 50"), "{error}");

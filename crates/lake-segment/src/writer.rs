@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use arrow::array::RecordBatch;
+use lake_core::census::{Census, Extent};
 use lake_core::value::{Key, Range};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::file::writer::SerializedFileWriter;
@@ -25,6 +26,7 @@ pub struct Written {
     pub hash: u64,
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
+    pub census: Option<Extent>,
 }
 
 /// A small segment, whole.
@@ -43,11 +45,12 @@ impl Format {
         profile: Profile,
         part: &str,
         from: &Provenance,
+        census: Option<&Census>,
     ) -> Result<Encoded> {
         let mut bytes = Vec::new();
         let mut writer = SegmentWriter::new(self, &mut bytes, profile, part, from)?;
         writer.write(batch)?;
-        let written = writer.finish()?;
+        let written = writer.finish(census)?;
         Ok(Encoded { bytes, written })
     }
 
@@ -172,16 +175,29 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
         Ok(())
     }
 
-    /// Writes the footer. The caller syncs.
-    pub fn finish(mut self) -> Result<Written> {
+    /// Writes the footer, and a census before it. The caller syncs.
+    pub fn finish(mut self, census: Option<&Census>) -> Result<Written> {
         self.close_group().map_err(SegmentError::encode)?;
+        let census = match census.filter(|c| !c.is_empty()) {
+            Some(census) => Some(self.append(&census.seal()).map_err(SegmentError::encode)?),
+            None => None,
+        };
         let mut out = self.file.into_inner().map_err(SegmentError::encode)?;
         out.flush().map_err(|e| SegmentError::encode(e.into()))?;
         let range = match (self.first, self.last) {
             (Some(min), Some(max)) if !min.is_empty() => Some(Range::new(min, max)),
             _ => None,
         };
-        Ok(Written { rows: self.rows, bytes: out.bytes, hash: out.hash.digest(), range })
+        Ok(Written { rows: self.rows, bytes: out.bytes, hash: out.hash.digest(), range, census })
+    }
+
+    /// Where other readers of Parquet do not look; the footer says where.
+    fn append(&mut self, census: &[u8]) -> parquet::errors::Result<Extent> {
+        let at = self.file.bytes_written() as u64;
+        let extent = Extent { at, len: census.len() as u64 };
+        self.file.write_all(census)?;
+        self.file.append_key_value_metadata(pair("lake.census", format!("{at},{}", extent.len)));
+        Ok(extent)
     }
 }
 

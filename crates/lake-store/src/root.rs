@@ -3,7 +3,7 @@
 //! that is planted while we look.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -150,6 +150,19 @@ impl Root {
 
     pub fn read_opt(&self, rel: &str) -> Result<Option<Vec<u8>>> {
         found(self.read(rel))
+    }
+
+    /// So many bytes of a file, or as many of them as it has.
+    pub fn read_part(&self, rel: &str, at: u64, len: u64) -> Result<Vec<u8>> {
+        let place = self.at(rel);
+        check_path("read_part", &place)?;
+        look("read_part", &place, || {
+            let mut file = open_regular(&self.0.fd, rel)?;
+            file.seek(SeekFrom::Start(at))?;
+            let mut bytes = Vec::new();
+            file.take(len.min(WHOLE_FILE_LIMIT)).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
     }
 
     /// A regular file, to be read at leisure.

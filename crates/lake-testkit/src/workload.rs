@@ -133,6 +133,8 @@ fn segment(id: SegmentId, day: u64) -> Segment {
         symbols: None,
         rank: Rank::default(),
         masks: Vec::new(),
+        at_us: 0,
+        census: None,
         added: 0,
     }
 }

@@ -57,6 +57,8 @@ fn table(puts: &[Put]) -> Table {
                 false => put.rank,
             },
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: n.into(),
         });
     }

@@ -48,6 +48,8 @@ pub(crate) fn segment(draft: &Draft, n: u32, days: std::ops::RangeInclusive<i64>
         symbols: None,
         rank: Rank::default(),
         masks: Vec::new(),
+        at_us: 0,
+        census: None,
         added: 0,
     }
 }

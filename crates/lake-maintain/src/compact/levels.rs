@@ -30,7 +30,7 @@ pub(super) fn depth(inputs: &[Input]) -> usize {
     let (mut open, mut most) = (0usize, 0);
     for (_, is_end) in ends {
         if is_end {
-            open -= 1;
+            open = open.saturating_sub(1);
         } else {
             open += 1;
             most = most.max(open);

@@ -1,14 +1,15 @@
 //! Some segments merged to staged ones, within the memory there is.
 
 use arrow::array::RecordBatch;
-use lake_core::segment::{Part, Rank, Segment};
+use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_segment::{
-    Blank, Files, Format, Merge, MergeInput, MergeOptions, PACK_ROWS, Within, write_packs,
+    Blank, Files, Format, Merge, MergeInput, MergeOptions, PACK_ROWS, Touches, Within, write_packs,
 };
 use lake_store::Root;
 
 use super::levels::{depth, groups};
+use super::touches::{own_census, touches};
 use super::{CompactOptions, Watch};
 use crate::error::{MaintainError, Result};
 use crate::policy::Form;
@@ -76,6 +77,7 @@ impl Merging<'_> {
         let room = self.options.memory / INPUTS_SHARE / at_once;
         let open = |batch: usize| room / (columns * (PAGE + batch * VALUE)).max(1);
         let most = open(SMALL_BATCH).clamp(FEWEST_OPEN, MOST_OPEN);
+        let touches = touches(self.root, self.table, inputs, within)?;
         let mut merged = Merged::default();
         let (mut level, mut given) = (inputs.to_vec(), true);
         loop {
@@ -87,7 +89,7 @@ impl Merging<'_> {
             let last = groups.len() == 1;
             let mut next = Vec::new();
             for group in groups {
-                next.extend(self.stage(&group, &options, form, given, &mut merged)?);
+                next.extend(self.stage(&group, &options, form, &touches, given, &mut merged)?);
                 // What was staged on the way here has been merged.
                 group.iter().filter(|_| !given).for_each(|i| self.files.discard(&i.segment));
             }
@@ -107,10 +109,11 @@ impl Merging<'_> {
         inputs: &[Input],
         options: &MergeOptions,
         form: Form,
+        touches: &Touches,
         given: bool,
         merged: &mut Merged,
     ) -> Result<Vec<(Part, Segment)>> {
-        let rank: Rank = inputs.iter().map(|i| i.segment.rank).max().unwrap_or_default();
+        let segments: Vec<&Segment> = inputs.iter().map(|i| &i.segment).collect();
         let inputs: Vec<MergeInput<'_>> = inputs
             .iter()
             .map(|Input { path, part, segment }| MergeInput { path: path.clone(), part, segment })
@@ -121,9 +124,9 @@ impl Merging<'_> {
             Form::Packs => &Part::Packed,
             Form::Own => inputs.first().map_or(&Part::Packed, |input| input.part),
         };
-        let segments = match form {
-            Form::Packs => write_packs(self.files, self.table, self.format, &mut batches)?,
-            Form::Own => self.write_own(part, &mut batches)?,
+        let written = match form {
+            Form::Packs => write_packs(self.files, self.table, self.format, touches, &mut batches)?,
+            Form::Own => self.write_own(part, touches, &mut batches)?,
         };
         let counts = merge.counts();
         if given {
@@ -133,17 +136,20 @@ impl Merging<'_> {
         }
         merged.superseded += counts.superseded;
         merged.sum = merged.sum.wrapping_sub(counts.superseded_sum);
-        let ranked = |segment| (part.clone(), Segment { rank, ..segment });
-        Ok(segments.into_iter().map(ranked).collect())
+        let placed =
+            |segment: Segment| (part.clone(), segment.in_place_of(segments.iter().copied()));
+        Ok(written.into_iter().map(placed).collect())
     }
 
     fn write_own(
         &self,
         part: &Part,
+        touches: &Touches,
         batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
     ) -> Result<Vec<Segment>> {
         let (table, format) = (self.table, self.format);
-        let blank = Blank { table, format, part, rows: usize::MAX };
+        let census = || own_census(table, part, touches);
+        let blank = Blank { table, format, part, rows: usize::MAX, census: Some(&census) };
         let mut segments = Vec::new();
         while let Some(first) = batches.next() {
             let (mut first, mut rows) = (Some(first), 0);

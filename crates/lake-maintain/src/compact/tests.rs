@@ -263,7 +263,9 @@ proptest! {
                 }
                 Op::Compact { policy, memory } => {
                     let options = CompactOptions { memory, ..options(policy) };
+                    let changed = yard.changed();
                     let done = all(&mut yard, &options);
+                    prop_assert_eq!(yard.changed(), changed);
                     prop_assert_eq!(&done.left, &vec![]);
                     let c = done.counts;
                     let out = c.rows_written + c.rows_superseded + c.rows_deleted;

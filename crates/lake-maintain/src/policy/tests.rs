@@ -52,6 +52,8 @@ impl Sketch {
             range: Some(Range::new(key(days.0), key(days.1))),
             symbols: own.is_none().then(|| Box::new(span)),
             rank: Rank { version: self.version, order: 0 },
+            at_us: 0,
+            census: None,
             masks: Vec::new(),
             added: self.version,
         };

@@ -14,9 +14,10 @@ use crate::open::{AtVersion, table};
 
 /// Say how far each symbol's rows reach, so that a sync knows where to go on
 ///
-/// Answered from the log, without reading data, as long as symbols have their own
-/// files; of symbols that share files their key columns are read. `rows` counts what
-/// is stored, hidden older rows among it, until they are compacted.
+/// Answered without reading rows: the log knows what symbols' own files hold, and files
+/// that many share say it of each. Only of symbols that rows were deleted of, until they
+/// are compacted, the key columns are read. `rows` counts what is stored, older rows of
+/// the same keys among it, until they are compacted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watermark {
     table: String,

@@ -114,6 +114,8 @@ fn add_to(lake: &mut Lake, part: Part, rows: Option<&Path>) -> String {
             symbols: (part == Part::Packed).then(|| span.into()),
             rank: Rank::default(),
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: 0,
         };
         path = table.path(&part, &segment);

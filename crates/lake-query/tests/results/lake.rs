@@ -88,6 +88,8 @@ impl World {
                 symbols: None,
                 rank: Rank::default(),
                 masks: Vec::new(),
+                at_us: 0,
+                census: None,
                 added: 0,
             };
             let mut lake = Lake::open(&self.lake(), Access::Read).unwrap();

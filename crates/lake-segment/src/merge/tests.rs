@@ -167,7 +167,8 @@ impl Disk {
         let n = self.files.len();
         let txn = TxnId { start: 3, session: 9, counter: 1 };
         let from = Provenance { txn, producer: None, host: "h".into(), pid: 7 };
-        let encoded = Format::new(def).unwrap().encode(batch, Profile::Base, "", &from).unwrap();
+        let encoded =
+            Format::new(def).unwrap().encode(batch, Profile::Base, "", &from, None).unwrap();
         let path = format!("{n}.parquet");
         let mut file = self.root.top().unwrap().create(&path).unwrap();
         file.write_all_at_once(&encoded.bytes).unwrap();
@@ -183,6 +184,8 @@ impl Disk {
             symbols: None,
             rank: Rank { version: n as u64 + 1, order: 0 },
             masks: Vec::new(),
+            at_us: 0,
+            census: None,
             added: 1,
         };
         self.files.push((path, part, segment));

@@ -27,6 +27,7 @@ pub const OPS: &[&str] = &[
     "open_hint",
     "open_lock",
     "open_read",
+    "read_part",
     "open_root",
     "open_slot",
     "overwrite",
