@@ -21,7 +21,7 @@ use crate::feed::newer_columns;
 use crate::kit::Kit;
 use crate::make::{Made, Maker, Seen, Way};
 use crate::meter::Phase;
-use crate::options::Options;
+use crate::options::{Layout, Options};
 use crate::quarantine;
 use crate::rejects::Gate;
 use crate::source::{Source, of_batch};
@@ -61,6 +61,8 @@ pub trait Feed {
 pub struct Job<'a> {
     pub table: &'a str,
     pub feed: &'a dyn Feed,
+    /// None: as the options say.
+    pub layout: Option<Layout>,
 }
 
 /// A long-lived writer: each call is one commit.
@@ -106,7 +108,7 @@ impl Writer {
 
     /// All rows of a feed in one commit.
     pub fn ingest(&mut self, table: &str, feed: &dyn Feed, options: &Options) -> Result<Ingested> {
-        let done = self.ingest_many(&[Job { table, feed }], options)?;
+        let done = self.ingest_many(&[Job { table, feed, layout: None }], options)?;
         let receipt = done.receipts.into_iter().next().unwrap_or_default();
         Ok(Ingested { version: done.version, receipt, duplicate: done.duplicate })
     }
@@ -227,7 +229,8 @@ impl Writer {
         let kit = self.kit(&table.def)?;
         let root = self.lake.root();
         let seen = lease.filter(|_| way.looks()).map(|snapshot| Seen { root, snapshot });
-        let maker = Maker { table, kit: &kit, options, files, root, seen };
+        let layout = job.layout.unwrap_or(options.layout);
+        let maker = Maker { table, kit: &kit, options, layout, files, root, seen };
         let mut gate = Gate::new(options.on_error);
         let mut source = job.feed.open(&table.def, kit.format.schema())?;
         let made = maker.make(&mut *source, &mut gate)?;

@@ -21,7 +21,7 @@ use crate::fill::fill;
 use crate::kit::Kit;
 use crate::layout::{ends_of, pieces};
 use crate::meter::Phase;
-use crate::options::{Mode, Options};
+use crate::options::{Layout, Mode, Options};
 use crate::overlap::settle;
 use crate::rejects::Gate;
 use crate::source::{Chunk, Source};
@@ -46,6 +46,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) table: &'a Table,
     pub(crate) kit: &'a Kit,
     pub(crate) options: &'a Options,
+    pub(crate) layout: Layout,
     pub(crate) files: &'a Files,
     pub(crate) root: &'a Root,
     pub(crate) seen: Option<Seen<'a>>,
@@ -232,7 +233,7 @@ impl Maker<'_> {
         if matches!(way.mode, Mode::ReplaceRange | Mode::Replace) {
             self.replace(way, &block, &groups, &mut made.replaced)?;
         }
-        let pieces = pieces(def, &mut groups, self.options.layout);
+        let pieces = pieces(def, &mut groups, self.layout);
         self.files.announce(pieces.len());
         let write = |piece: &crate::layout::Piece| -> Result<(Part, Segment)> {
             let (table, format, part) = (self.table, &self.kit.format, &piece.part);

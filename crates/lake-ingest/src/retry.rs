@@ -98,7 +98,7 @@ impl Writer {
             first.replace(gate.kept().first().cloned());
             fits(receipt)
         };
-        let job = Job { table: &held.table, feed: &feed };
+        let job = Job { table: &held.table, feed: &feed, layout: None };
         let done = self.ingest_if(&[job], &options, &worth)?;
         let receipt = done.receipts.into_iter().next().unwrap_or_default();
         let fits = done.duplicate || fits(&receipt);

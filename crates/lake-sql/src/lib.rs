@@ -4,12 +4,41 @@
 //! `transform` runs a SELECT over the rows of an input (`ingest --sql`). Names of
 //! columns are matched as DuckDB does: without case, unless they are quoted.
 
-mod context;
-mod filter;
-mod transform;
+//!
+//! Without the feature `datafusion` there is no SQL, and all of it is refused: for who
+//! fuzzes the readers of files and cannot wait for an instrumented DataFusion.
 
+use std::path::PathBuf;
+
+use arrow::array::RecordBatch;
+
+#[cfg(feature = "datafusion")]
+mod context;
+#[cfg(feature = "datafusion")]
+mod filter;
+#[cfg(feature = "datafusion")]
+mod transform;
+#[cfg(not(feature = "datafusion"))]
+mod without;
+
+#[cfg(feature = "datafusion")]
 pub use filter::Filter;
-pub use transform::{Batches, Limits, Transformed, transform};
+#[cfg(feature = "datafusion")]
+pub use transform::{Transformed, transform};
+#[cfg(not(feature = "datafusion"))]
+pub use without::{Filter, Transformed, transform};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The rows of an input, and why they end too early.
+pub type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, BoxError>> + Send>;
+
+/// What a SELECT may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub memory: usize,
+    /// Where sorts and joins put what does not fit.
+    pub spill: PathBuf,
+}
 
 /// What is wrong with the SQL, or with the rows under it.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +49,7 @@ pub enum SqlError {
     Failed { text: String, why: String },
     /// The input itself failed while it was read.
     #[error(transparent)]
-    Input(Box<dyn std::error::Error + Send + Sync>),
+    Input(BoxError),
 }
 
 pub type Result<T> = std::result::Result<T, SqlError>;
@@ -30,10 +59,11 @@ impl SqlError {
         SqlError::Bad { text: text.into(), why: why.to_string() }
     }
 
+    #[cfg(feature = "datafusion")]
     fn failed(text: &str, why: impl ToString) -> SqlError {
         SqlError::Failed { text: text.into(), why: why.to_string() }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "datafusion"))]
 mod tests;

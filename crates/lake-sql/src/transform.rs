@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
@@ -22,19 +21,7 @@ use futures::{StreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::context::{context, plain, respell};
-use crate::{Result, SqlError};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-/// The rows of an input, and why they end too early.
-pub type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, BoxError>> + Send>;
-
-/// What a SELECT may take.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    pub memory: usize,
-    /// Where sorts and joins put what does not fit.
-    pub spill: PathBuf,
-}
+use crate::{Batches, Limits, Result, SqlError};
 
 /// The rows of a SELECT, as they come.
 pub struct Transformed {

@@ -72,9 +72,16 @@ fn several_tables_at_once() {
         done["tables"].as_array().unwrap().iter().map(|t| &t["rows_written"]).collect();
     assert_eq!(written, [&json!(2), &json!(1)]);
     assert_eq!(shell.json(&send)["duplicate"], true);
+    // Each by its own setting.
+    shell.put("lake/lake.toml", "[tables.more]\nincrement_layout = \"packed\"\n");
+    put(&shell, "two.csv", &["A,2026-01-02,1,10", "B,2026-01-02,1,10"]);
+    let both = shell.json(&["ingest-many", "bars=two.csv", "more=two.csv"]);
+    let files: Vec<&Value> =
+        both["tables"].as_array().unwrap().iter().map(|t| &t["segments"]).collect();
+    assert_eq!(files, [&json!(2), &json!(1)]);
     put(&shell, "bad.csv", &["A,x,1,1"]);
     shell.refused(&["ingest-many", "bars=a.csv", "more=bad.csv"], "bad.csv, row 1");
-    assert_eq!(shell.json(&["status"])["version"], 3);
+    assert_eq!(shell.json(&["status"])["version"], 4);
 }
 
 #[test]

@@ -76,13 +76,18 @@ impl BatchFlags {
         }
     }
 
+    /// How a table's files are made.
+    pub(crate) fn layout(&self, lake: &Path, table: &str) -> Result<Layout, Failure> {
+        match self.layout {
+            Some(LayoutName::Auto) => Ok(Layout::Auto),
+            Some(LayoutName::PerSymbol) => Ok(Layout::PerSymbol),
+            Some(LayoutName::Packed) => Ok(Layout::Packed),
+            None => crate::settings::layout(lake, table),
+        }
+    }
+
     pub(crate) fn options(&self, lake: &Path, table: &str) -> Result<Options, Failure> {
-        let layout = match self.layout {
-            Some(LayoutName::Auto) => Layout::Auto,
-            Some(LayoutName::PerSymbol) => Layout::PerSymbol,
-            Some(LayoutName::Packed) => Layout::Packed,
-            None => crate::settings::layout(lake, table)?,
-        };
+        let layout = self.layout(lake, table)?;
         Ok(Options {
             mode: self.mode.map(Mode::from),
             keep_nulls: self.keep_nulls,

@@ -62,7 +62,10 @@ impl IngestMany {
         for (table, patterns) in tables {
             feeds.push((table, FileFeed::new(files(&patterns)?, source.clone())));
         }
-        let jobs: Vec<Job<'_>> = feeds.iter().map(|(table, feed)| Job { table, feed }).collect();
+        let mut jobs: Vec<Job<'_>> = Vec::new();
+        for (table, feed) in &feeds {
+            jobs.push(Job { table, feed, layout: Some(self.batch.layout(lake, table)?) });
+        }
         let producer = match (&self.producer, self.seq) {
             (Some(producer), Some(seq)) => {
                 Some(ProducerSeq { producer: producer.as_str().into(), seq })
