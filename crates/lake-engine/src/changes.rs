@@ -64,13 +64,15 @@ pub(crate) fn reading(
     let names: Vec<&str> = table.schema().fields.iter().map(|f| f.name.as_str()).collect();
     let mut seen = HashSet::new();
     let read = sides.since.iter().chain(&sides.until).filter(|one| seen.insert(one.segment.id));
-    let files = read.map(|one| table.path(one.part, one.segment)).collect();
+    let read: Vec<_> = read.collect();
+    let files = read.iter().map(|one| table.path(one.part, one.segment)).collect();
     let older = between.since.into_iter().flat_map(Table::segments);
     let all: HashSet<_> = older.chain(table.segments()).map(|(_, segment)| segment.id).collect();
     let reading = Reading {
         table: name.to_owned(),
         segments_total: all.len(),
         files,
+        rows: read.iter().map(|one| one.segment.rows).sum(),
         condition: (cond != Cond::Anything).then(|| cond.text(&names)),
         newest: false,
         changes: true,

@@ -110,6 +110,11 @@ fn told(connection: &Connection, sql: &str) -> Result<Option<Value>> {
     })
 }
 
+/// Whether it is an EXPLAIN, whose tree is of a part of the text.
+pub(crate) fn explains(sql: &str) -> bool {
+    first_word(trimmed(sql)).0 == "EXPLAIN"
+}
+
 /// Without line comments at the start, and without the last semicolon. A block
 /// comment stays: whether it nests is DuckDB's to know, not ours.
 fn trimmed(sql: &str) -> &str {

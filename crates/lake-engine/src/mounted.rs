@@ -30,6 +30,7 @@ use crate::views;
 
 mod describe;
 mod export;
+mod foreseen;
 mod variable;
 
 pub use describe::Described;
@@ -167,14 +168,28 @@ impl Mounted {
         Interrupt::of(&self.connection)
     }
 
-    /// Prepares one SELECT-like statement. All else is refused.
+    /// Prepares one SELECT-like statement. All else is refused. Subqueries that decide
+    /// what is read may have been run when this returns.
     pub fn query(&mut self, sql: &str) -> Result<Query<'_>> {
         let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
+        let Some(foreseen) = self.foreseen(&tree, sql)? else { return self.ask(sql, &tree) };
+        // What is wrong is told of the text as it was written.
+        let tree = match gate::check(&self.connection, &foreseen.text) {
+            Ok(other) if self.ask(&foreseen.text, &other).is_ok() => other,
+            _ => return self.ask(sql, &tree),
+        };
+        let mut query = self.ask(&foreseen.text, &tree)?;
+        query.add_readings(foreseen.readings);
+        Ok(query)
+    }
+
+    /// As it is written.
+    fn ask(&mut self, sql: &str, tree: &Json) -> Result<Query<'_>> {
         self.make_macros(sql)?;
-        let past = self.mount_past(&tree)?;
+        let past = self.mount_past(tree)?;
         self.make_macros(sql)?;
-        self.tell(&tree)?;
-        let spoken = sheet::spoken(&tree, &past);
+        self.tell(tree)?;
+        let spoken = sheet::spoken(tree, &past);
         let any = sheet::computes_a_query(sql) || macros::computes_a_table(sql);
         let is_named =
             |sheet: &Sheet| any || past.contains(&sheet.name) || sheet.is_named_in(&spoken);
@@ -198,15 +213,17 @@ impl Mounted {
         let this = &*self;
         let (statement, types) =
             this.prepare(sql).map_err(|error| this.naming(this.sort(&error)))?;
-        Ok(Query {
+        let mut query = Query {
             statement,
             types,
             root: &this.root,
             tables: this.state.tables().map(|t| t.def.name.as_str()).collect(),
-            segments_total: readings.iter().map(|r| r.segments_total).sum(),
-            segments_read: readings.iter().map(|r| r.files.len()).sum(),
-            readings,
-        })
+            segments_total: 0,
+            segments_read: 0,
+            readings: Vec::new(),
+        };
+        query.add_readings(readings);
+        Ok(query)
     }
 
     /// What the query wants, by stub.
@@ -378,6 +395,12 @@ impl<'m> Query<'m> {
 }
 
 impl Query<'_> {
+    fn add_readings(&mut self, readings: Vec<Reading>) {
+        self.segments_total += readings.iter().map(|r| r.segments_total).sum::<usize>();
+        self.segments_read += readings.iter().map(|r| r.files.len()).sum::<usize>();
+        self.readings.extend(readings);
+    }
+
     /// Starts it.
     pub fn rows(&mut self) -> Result<Rows<'_>> {
         let started = self.statement.stream_arrow([]);

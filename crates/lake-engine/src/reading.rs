@@ -21,6 +21,8 @@ pub struct Reading {
     pub segments_total: usize,
     /// Their paths in the lake.
     pub files: Vec<String>,
+    /// The rows in them.
+    pub rows: u64,
     /// The condition that the others cannot meet, as SQL; None: there is none, or none
     /// that is understood.
     pub condition: Option<String>,
@@ -82,6 +84,7 @@ pub(crate) fn reading(
             .filter(|one| !known(one))
             .map(|one| table.path(one.part, one.segment))
             .collect(),
+        rows: live.iter().filter(|one| !known(one)).map(|one| one.segment.rows).sum(),
         condition: (cond != Cond::Anything).then(|| cond.text(&names)),
         newest: live.len() < before,
         changes: false,

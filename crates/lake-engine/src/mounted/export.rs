@@ -9,6 +9,7 @@ use lake_core::types::quoted;
 use super::describe::nested;
 use super::{Described, Mounted, Rows};
 use crate::error::{EngineError, Result};
+use crate::gate;
 use crate::literal::literal;
 use crate::types::{is_word, quoted_len};
 
@@ -63,7 +64,8 @@ impl Mounted {
     /// Gives the views the files that the statement wants, as the statement around it
     /// does not ask for them.
     fn fill(&mut self, sql: &str) -> Result<()> {
-        self.query(sql).map(drop)
+        let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
+        self.ask(sql, &tree).map(drop)
     }
 
     fn count(&self, sql: &str) -> Result<u64> {
