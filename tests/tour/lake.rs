@@ -54,6 +54,7 @@ impl Lake {
         let (mut command, writer) = (Command::new(program), env!("CARGO_BIN_EXE_twin-writer"));
         command.env_clear().env("LAKE_DIR", self.root()).current_dir(self.dir.path());
         command.env("LAKE_WRITER", writer).env("LAKE_TWIN", writer);
+        command.env("LAKE_QUERY", env!("CARGO_BIN_EXE_twin-query"));
         command
     }
 

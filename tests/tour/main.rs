@@ -15,6 +15,7 @@ mod compacted;
 mod duckdb;
 mod killed;
 mod lake;
+mod mounting;
 mod readme;
 mod rows;
 mod versions;

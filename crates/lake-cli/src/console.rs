@@ -218,11 +218,13 @@ pub struct Out {
     writer: BufWriter<Box<dyn Write + Send>>,
     terminal: bool,
     committed: bool,
+    after_commit: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl Out {
     pub(crate) fn new(writer: Box<dyn Write + Send>, terminal: bool) -> Out {
-        Out { writer: BufWriter::with_capacity(BUFFER, writer), terminal, committed: false }
+        let writer = BufWriter::with_capacity(BUFFER, writer);
+        Out { writer, terminal, committed: false, after_commit: None }
     }
 
     pub fn is_terminal(&self) -> bool {
@@ -233,6 +235,14 @@ impl Out {
     /// longer "nothing was done", but an outcome that the caller has not learnt.
     pub fn committed(&mut self) {
         self.committed = true;
+        if let Some(act) = &mut self.after_commit {
+            act();
+        }
+    }
+
+    /// What is done whenever something has become durable.
+    pub fn after_commit(&mut self, act: Box<dyn FnMut() + Send>) {
+        self.after_commit = Some(act);
     }
 
     pub fn text(&mut self, text: &str) -> Result<(), Failure> {

@@ -15,6 +15,9 @@ pub const LAKE_HISTORY: &str = "LAKE_HISTORY";
 /// The program lake-writer, for what lake-query has stored, as `--writer`.
 pub const LAKE_WRITER: &str = "LAKE_WRITER";
 
+/// The program lake-query, for what lake-writer has mounted.
+pub const LAKE_QUERY: &str = "LAKE_QUERY";
+
 #[cfg(test)]
 pub(crate) const ALL: [&str; 4] = [LAKE_DIR, LAKE_FORMAT, LAKE_QUIET, LAKE_LOG_FORMAT];
 

@@ -37,6 +37,14 @@ pub(crate) struct Held<'t> {
 }
 
 impl Target {
+    /// As `lock`, unless another process waits for it: that one takes its snapshot later
+    /// than now, so that nobody else need mount what there is now.
+    pub(crate) fn lock_unless_awaited(&self) -> Result<Option<Held<'_>>, Failure> {
+        let next = self.lock.try_exclusive(WAITS).map_err(|e| failed(&self.shown, &e))?;
+        let Some(_next) = next else { return Ok(None) };
+        self.lock().map(Some)
+    }
+
     /// Links are followed, as people name their files by them.
     pub(crate) fn at(path: &Path) -> Result<Target, Failure> {
         let shown = path.display().to_string();
@@ -60,7 +68,7 @@ impl Target {
     }
 
     pub(crate) fn lock(&self) -> Result<Held<'_>, Failure> {
-        let lock = self.lock.exclusive_within(0, LONGEST_WAIT);
+        let lock = self.lock.exclusive_within(MOUNTS, LONGEST_WAIT);
         match lock.map_err(|error| failed(&self.shown, &error))? {
             Some(lock) => Ok(Held { target: self, _lock: lock }),
             None => Err(Failure::new(
@@ -71,6 +79,10 @@ impl Target {
         }
     }
 }
+
+/// The bytes of the lock: who mounts, and who is next.
+const MOUNTS: u64 = 0;
+const WAITS: u64 = 1;
 
 impl Held<'_> {
     /// Calls `make` with the name of a file that is to be made, and puts it in place;

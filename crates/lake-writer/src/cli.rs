@@ -75,6 +75,7 @@ impl AsRef<Global> for Cli {
 impl Cli {
     pub(crate) fn run(self, console: &mut Console) -> Result<Outcome, Failure> {
         let lake = self.global.lake.as_path();
+        crate::mounting::follow(lake, console);
         match self.command {
             Command::Init(command) => command.run(lake, console),
             Command::Doctor(command) => command.run(lake, console),

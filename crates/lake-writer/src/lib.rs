@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod mounting;
 mod settings;
 mod stop;
 

@@ -1,6 +1,6 @@
 //! What lake.toml says of tables, and of maintenance.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lake_cli::config::{Config, Key};
@@ -9,7 +9,9 @@ use lake_ingest::Layout;
 use lake_store::Root;
 
 const FILE: &str = "lake.toml";
-const KNOWN: &[&str] = &["tables.*.increment_layout", VACUUM_GRACE.name];
+const KNOWN: &[&str] = &["tables.*.increment_layout", VACUUM_GRACE.name, MOUNT_AFTER_COMMIT];
+/// A file for DuckDB's clients, by its path or its name in the lake's directory.
+const MOUNT_AFTER_COMMIT: &str = "mount.after_commit";
 
 const VACUUM_GRACE: Key<Duration> = Key {
     name: "vacuum.grace",
@@ -39,6 +41,11 @@ pub(crate) fn layout(lake: &Path, table: &str) -> Result<Layout, Failure> {
 /// How long old versions stay, and what vacuum moved to the trash.
 pub(crate) fn vacuum_grace(lake: &Path, flag: Option<Duration>) -> Result<Duration, Failure> {
     Ok(read(lake)?.get(&VACUUM_GRACE, flag)?.value)
+}
+
+/// The file into which `lake-query` mounts the lake after each commit.
+pub(crate) fn mount_after_commit(lake: &Path) -> Result<Option<PathBuf>, Failure> {
+    Ok(read(lake)?.text(MOUNT_AFTER_COMMIT).map(|file| lake.join(file)))
 }
 
 fn read(lake: &Path) -> Result<Config, Failure> {

@@ -50,6 +50,9 @@ pub(crate) struct Mount {
     /// Stay, and mount anew after each commit, once a second at most; Ctrl-C ends it
     #[arg(long, conflicts_with = "at")]
     watch: bool,
+    /// Do nothing if another process already waits to mount there: it brings this version, too
+    #[arg(long, conflicts_with_all = ["watch", "at", "print"])]
+    unless_awaited: bool,
     /// These tables alone
     #[arg(long, value_name = "TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
@@ -67,15 +70,18 @@ impl Mount {
         }
         let target = Target::at(&self.to)?;
         let Some(stop) = stop else {
-            let (_, record) = self.mount(&mut lake, &target)?;
-            console.record(&record)?;
+            if let Some((_, record)) = self.mount(&mut lake, &target)? {
+                console.record(&record)?;
+            }
             return Ok(Outcome::Done);
         };
         // Who opened the file just before it was replaced still reads the version before.
         let mut leases = VecDeque::new();
         loop {
             let rest = Deadline::after(REST);
-            let (snapshot, record) = self.mount(&mut lake, &target)?;
+            let Some((snapshot, record)) = self.mount(&mut lake, &target)? else {
+                return Ok(Outcome::Done);
+            };
             let mounted = snapshot.version();
             leases.push_back(snapshot);
             if leases.len() > 2 {
@@ -106,10 +112,18 @@ impl Mount {
     }
 
     /// The snapshot is taken under the lock, so that of two that mount to one file the
-    /// later brings the newer version.
-    fn mount(&self, lake: &mut Lake, target: &Target) -> Result<(Snapshot, Record), Failure> {
+    /// later brings the newer version. None: another process is about to.
+    fn mount(
+        &self,
+        lake: &mut Lake,
+        target: &Target,
+    ) -> Result<Option<(Snapshot, Record)>, Failure> {
         let watch = Stopwatch::start();
-        let held = target.lock()?;
+        let held = match self.unless_awaited {
+            true => target.lock_unless_awaited()?,
+            false => Some(target.lock()?),
+        };
+        let Some(held) = held else { return Ok(None) };
         let snapshot = lake.snapshot(self.at.at()).map_err(of_log)?;
         let tables = self.tables(snapshot.state())?;
         let bytes = put(&held, &snapshot, &tables, lake.root().path())?;
@@ -122,7 +136,7 @@ impl Mount {
             .with("segments", segments)
             .with("bytes", bytes)
             .with("elapsed_ms", elapsed_ms);
-        Ok((snapshot, record))
+        Ok(Some((snapshot, record)))
     }
 
     fn tables<'s>(&self, state: &'s State) -> Result<Vec<&'s Table>, Failure> {
