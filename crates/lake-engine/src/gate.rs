@@ -59,7 +59,8 @@ enum Parsed {
 fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
     let ask = "SELECT json_serialize_sql($1::VARCHAR)";
     let text: String = connection
-        .query_row(ask, [sql], |row| row.get(0))
+        .prepare_cached(ask)
+        .and_then(|mut ask| ask.query_row([sql], |row| row.get(0)))
         .map_err(|error| EngineError::of(&error, "/"))?;
     let tree: Value = serde_json::from_str(&text)
         .map_err(|error| EngineError::Internal(format!("unreadable parse tree: {error}")))?;

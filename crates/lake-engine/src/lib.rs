@@ -12,6 +12,35 @@
 //! finds those that the arguments of `macros` name.
 //!
 //! What is not here: any writing. A statement that is not a question is refused.
+//!
+//! In a program of one's own: open the lake, take a snapshot, ask, read Arrow batches.
+//!
+//! ```no_run
+//! use lake_engine::{Engine, Options};
+//! use lake_log::{Access, At, Lake};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut lake = Lake::open("data/lake".as_ref(), Access::Read)?;
+//!     // Its files stay for as long as it is held, whoever compacts or sweeps meanwhile.
+//!     let snapshot = lake.snapshot(At::Newest)?;
+//!     let engine = Engine::open(&Options { threads: Some(2), ..Options::default() })?;
+//!     let mut mounted = engine.mount(snapshot, lake.root().path())?;
+//!
+//!     let mut query = mounted.query("SELECT symbol, max(close) FROM bars GROUP BY symbol")?;
+//!     println!("{} of {} files", query.segments_read, query.segments_total);
+//!     for batch in query.rows()? {
+//!         println!("{} rows", batch?.num_rows());
+//!     }
+//!
+//!     // On to the newest version; the lease of the other ends here.
+//!     mounted.remount(lake.snapshot(At::Newest)?)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Rows come as Arrow [`Rows`] of the version that [`arrow`] is; [`Reader`] reads a column's
+//! values with the types that DuckDB gave them. [`Interrupt`] ends a query from another
+//! thread, [`Gauge`] tells how far it is.
 
 mod attach;
 mod brought;

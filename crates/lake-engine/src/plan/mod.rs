@@ -87,7 +87,8 @@ pub(crate) struct Outline {
 /// The scans of a query; None: it could not be planned.
 pub(crate) fn wants(planner: &Connection, sql: &str) -> Option<Vec<Want>> {
     let ask = "SELECT json_serialize_plan($1::VARCHAR, optimize := true)";
-    let text: String = planner.query_row(ask, [sql], |row| row.get(0)).ok()?;
+    let mut ask = planner.prepare_cached(ask).ok()?;
+    let text: String = ask.query_row([sql], |row| row.get(0)).ok()?;
     let tree: Json = serde_json::from_str(&text).ok()?;
     if tree["error"] != Json::Bool(false) {
         return None;
