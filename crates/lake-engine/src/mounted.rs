@@ -396,9 +396,16 @@ impl<'m> Query<'m> {
 
 impl Query<'_> {
     fn add_readings(&mut self, readings: Vec<Reading>) {
-        self.segments_total += readings.iter().map(|r| r.segments_total).sum::<usize>();
-        self.segments_read += readings.iter().map(|r| r.files.len()).sum::<usize>();
         self.readings.extend(readings);
+        // A table that a subquery asked before is one table, and its files are the same.
+        let tables: BTreeMap<&str, usize> =
+            self.readings.iter().map(|r| (r.table.as_str(), r.segments_total)).collect();
+        let read: BTreeSet<(&str, &str)> = self
+            .readings
+            .iter()
+            .flat_map(|r| r.files.iter().map(|file| (r.table.as_str(), file.as_str())))
+            .collect();
+        (self.segments_total, self.segments_read) = (tables.values().sum(), read.len());
     }
 
     /// Starts it.
