@@ -7,6 +7,7 @@
 pub mod compact;
 mod error;
 pub mod policy;
+pub mod schedule;
 pub mod vacuum;
 #[cfg(test)]
 mod yard;
