@@ -47,7 +47,7 @@ fn once_runs_what_is_due_and_no_more() {
     for run in &mut runs {
         assert!(receipts.contains(run), "{run}");
     }
-    let list = shell.json(&["tasks", "list", "--format", "json"]);
+    let list = shell.json(&["tasks", "list"]);
     assert_eq!(list[0]["last_outcome"], "done");
     assert!(list[0]["next"].as_str().unwrap().ends_with("-02-29T00:00:00"), "{list}");
     let ran = runs.iter().find(|run| run["task"] == "vacuum").unwrap();
@@ -125,10 +125,10 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A hook that says that it was begun and then goes on for ever: the task health is at
-/// work for as long.
+/// A hook that says that it was begun and goes on until that is taken away: the task
+/// health is at work for as long.
 fn hanging(shell: &Shell) {
-    let hook = "[\"sh\", \"-c\", \"echo > begun; exec sleep 1000\"]";
+    let hook = "[\"sh\", \"-c\", \"echo > begun; while test -e begun; do sleep 0.05; done\"]";
     let text = format!("[alerts]\ndisk_used = 0\ntimeout = \"1h\"\ncommand = {hook}\n");
     shell.put("lake/lake.toml", &text);
 }
@@ -193,8 +193,8 @@ fn a_daemon_killed_at_any_moment_leaves_no_lock_and_a_readable_history() {
 fn a_task_that_hangs_holds_no_other_up_and_sigterm_ends_all() {
     let shell = Shell::new();
     hanging(&shell);
-    let running = Running::start(shell.command(&["run"]));
-    begun(&shell);
+    let mut running = Running::start(shell.command(&["run"]));
+    let hook = begun(&shell);
     wait_until("the others", || {
         let runs = history(&shell);
         TASKS
@@ -212,6 +212,8 @@ fn a_task_that_hangs_holds_no_other_up_and_sigterm_ends_all() {
     });
     // It waits for what is at work; a second one does not.
     running.signal("-TERM");
+    wait_until("an end", || running.child.try_wait().unwrap().is_some());
+    std::fs::remove_file(hook).unwrap();
     assert_eq!(running.wait().0, None);
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
 /// Killed, with all it started, when the time is up.
@@ -16,7 +16,7 @@ pub(super) fn run(words: &[String], body: &str, timeout: Duration) -> Result<(),
     let mut command = Command::new(program);
     // Its stderr is ours: there it says what is wrong.
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
-    let mut child = command.spawn().map_err(|e| format!("cannot start {program}: {e}"))?;
+    let mut child = spawn(&mut command).map_err(|e| format!("cannot start {program}: {e}"))?;
     let group = i32::try_from(child.id()).map(Pid::from_raw);
     let stdin = child.stdin.take();
     let text = body.to_owned();
@@ -41,6 +41,19 @@ pub(super) fn run(words: &[String], body: &str, timeout: Duration) -> Result<(),
             Err(format!("{program} took longer than {timeout:?} and was killed"))
         }
     }
+}
+
+/// A child inherits which signals are held back, and one that does not hear SIGTERM is
+/// none that `timeout` or a person can end. So for this moment they are not held back:
+/// a SIGTERM that comes right now ends the program at once, as a second one does.
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let held = SigSet::thread_get_mask();
+    let _ = SigSet::empty().thread_set_mask();
+    let child = command.spawn();
+    if let Ok(held) = held {
+        let _ = held.thread_set_mask();
+    }
+    child
 }
 
 /// Who reads nothing, or not all, is no worse for it.
@@ -72,6 +85,16 @@ mod tests {
         assert!(sh("exit 3", LONG).unwrap_err().contains("3"));
         let none = run(&["/no/such/program".to_owned()], "", LONG).unwrap_err();
         assert!(none.contains("cannot start /no/such/program"), "{none}");
+    }
+
+    #[test]
+    fn it_hears_signals_that_are_held_back_here() {
+        let mut held = SigSet::empty();
+        held.add(Signal::SIGTERM);
+        held.thread_block().unwrap();
+        let why = sh("kill -TERM $$; exit 0", LONG).unwrap_err();
+        assert!(why.contains("signal: 15"), "{why}");
+        assert!(SigSet::thread_get_mask().unwrap().contains(Signal::SIGTERM));
     }
 
     #[test]
