@@ -81,7 +81,7 @@ impl Vitals {
     }
 
     /// The longest row of newest runs that all failed, and of which task.
-    fn failed_in_a_row(&self) -> Option<(u64, String)> {
+    fn failed_in_a_row(&self) -> Option<(u64, Option<String>)> {
         let row = |runs: &[Run]| {
             let ended = runs.iter().rev().filter(|run| run.end.is_some());
             let failed = ended.clone().take_while(|run| run.failed()).count() as u64;
@@ -89,7 +89,7 @@ impl Vitals {
         };
         let each = self.tasks.iter().filter_map(|(name, runs)| Some((row(runs)?, name)));
         let (failed, name) = each.max_by_key(|(failed, _)| *failed)?;
-        Some((failed, format!("task {name}")))
+        Some((failed, (failed > 0).then(|| format!("task {name}"))))
     }
 
     /// Seconds since compaction succeeded, or was first tried.

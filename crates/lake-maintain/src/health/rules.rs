@@ -97,7 +97,7 @@ pub const RULES: [Rule; 10] = [
         remedy: "lake-writer tasks history --failed",
         measure: |vitals| {
             let (runs, of) = vitals.failed_in_a_row()?;
-            Some(Measure { value: runs as f64, of: Some(of) })
+            Some(Measure { value: runs as f64, of })
         },
     },
     Rule {

@@ -1,11 +1,11 @@
 use std::path::Path;
+use std::time::Duration;
 
 use lake_cli::render::{Column, Rows};
 use lake_cli::{Console, Failure, Outcome, human};
 use lake_log::{Access, Lake};
 use lake_maintain::health::{Finding, Unit};
 use serde_json::Value;
-use std::time::Duration;
 
 use crate::alerts;
 use crate::failure::of_log;

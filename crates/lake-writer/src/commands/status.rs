@@ -70,11 +70,13 @@ impl Status {
             Format::Json | Format::Jsonl => {
                 let tables: Vec<Value> = lines.iter().map(Line::to_json).collect();
                 let record = Record::new().with("version", state.version).with("tables", tables);
-                console.record(&with_waiting(record, &waiting))?;
+                let alerts: Vec<Value> = waiting.alerts.iter().map(alert).collect();
+                console.record(&with_waiting(record, &waiting).with("alerts", alerts))?;
             }
             Format::Table => {
                 let record = Record::new().with("version", state.version);
-                console.record(&with_waiting(record, &waiting))?;
+                let alerts: Vec<&str> = waiting.alerts.iter().map(|a| a.rule.name).collect();
+                console.record(&with_waiting(record, &waiting).with("alerts", alerts))?;
                 console.out.line("")?;
                 console.rows(&rows(&lines))?;
             }
@@ -205,7 +207,6 @@ fn with_waiting(record: Record, waiting: &Waiting) -> Record {
         .with("trash_files", waiting.trash.iter().map(|batch| batch.what.files).sum::<u64>())
         .with("trash_bytes", waiting.trash.iter().map(|batch| batch.what.bytes).sum::<u64>())
         .with("quarantine", waiting.quarantine)
-        .with("alerts", waiting.alerts.iter().map(alert).collect::<Vec<Value>>())
 }
 
 fn alert(finding: &Finding) -> Value {

@@ -1,17 +1,18 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::PossibleValuesParser;
 use lake_cli::render::{Column, Record, Rows};
 use lake_cli::{Console, Failure, Outcome};
 use lake_core::kind::Kind;
 use lake_core::value::timestamp_text;
+use lake_log::{Access, Lake};
 use lake_maintain::runs::{self, Run};
 use lake_store::{Root, clock};
 use serde_json::Value;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::failure::of_store;
+use crate::failure::{of_log, of_store};
 use crate::stop::Signals;
 use crate::tasks::plan::Plan;
 use crate::tasks::{Done, Job, Ran, Task};
@@ -85,8 +86,7 @@ impl Tasks {
 
 /// A lake it must be.
 fn open(path: &Path) -> Result<Root, Failure> {
-    use lake_log::{Access, Lake};
-    let lake = Lake::open(path, Access::Read).map_err(crate::failure::of_log)?;
+    let lake = Lake::open(path, Access::Read).map_err(of_log)?;
     Ok(lake.root().clone())
 }
 
@@ -130,40 +130,39 @@ fn history(root: &Root, tasks: &[Task], limit: usize, failed: bool) -> Result<Ro
     all.retain(|(_, run)| !failed || run.failed());
     all.sort_by_key(|(task, run)| std::cmp::Reverse((run.started_us, *task)));
     all.truncate(limit);
-    let columns = fields(Task::Drain, &none()).map(|(name, value)| match value {
-        Value::Number(_) => Column::number(name),
+    let columns = COLUMNS.map(|name| match name {
+        "elapsed_ms" | "pid" => Column::number(name),
         _ => Column::text(name),
     });
     let mut rows = Rows::new(columns);
     for (task, run) in &all {
-        rows.push(fields(*task, run).map(|(_, value)| value));
+        rows.push(values(*task, run));
     }
     Ok(rows)
 }
 
-fn none() -> Run {
-    Run { started_us: 0, host: String::new(), pid: 0, end: None }
-}
+const COLUMNS: [&str; 8] =
+    ["task", "started", "ended", "outcome", "elapsed_ms", "host", "pid", "message"];
 
-fn fields(task: Task, run: &Run) -> [(&'static str, Value); 8] {
+fn values(task: Task, run: &Run) -> [Value; 8] {
     let end = run.end.as_ref();
     let elapsed = end.map(|end| end.at_us.saturating_sub(run.started_us).max(0) / 1000);
     [
-        ("task", task.name().into()),
-        ("started", timestamp_text(run.started_us).into()),
-        ("ended", time(end.map(|end| end.at_us))),
-        ("outcome", outcome(run).into()),
-        ("elapsed_ms", elapsed.into()),
-        ("host", run.host.as_str().into()),
-        ("pid", run.pid.into()),
-        ("message", end.map(|end| end.message.as_str()).into()),
+        task.name().into(),
+        timestamp_text(run.started_us).into(),
+        time(end.map(|end| end.at_us)),
+        outcome(run).into(),
+        elapsed.into(),
+        run.host.as_str().into(),
+        run.pid.into(),
+        end.map(|end| end.message.as_str()).into(),
     ]
 }
 
 /// A run as `run` and `tasks run` print it.
 pub(crate) fn receipt(task: Task, run: &Run) -> Record {
-    let with = |record: Record, (name, value): (&'static str, Value)| record.with(name, value);
-    fields(task, run).into_iter().fold(Record::new(), with)
+    let with = |record: Record, (name, value): (&str, Value)| record.with(name, value);
+    COLUMNS.into_iter().zip(values(task, run)).fold(Record::new(), with)
 }
 
 fn run(lake: &Path, task: Task, console: &mut Console) -> Result<Outcome, Failure> {
