@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lake_store::{Deadline, Root};
+use lake_store::{Deadline, Root, Stopwatch};
 use serde_json::{Value, json};
 
 use crate::kit::{Running, Shell, lines};
@@ -168,14 +168,21 @@ fn a_task_at_work_is_left_alone_and_a_killed_one_holds_nothing() {
     drop(running);
 }
 
+const ROUNDS: u32 = 24;
+
 /// Killed at any moment of a run: the history is readable, and the task runs again.
 #[test]
 fn a_daemon_killed_at_any_moment_leaves_no_lock_and_a_readable_history() {
     let shell = Shell::in_memory();
-    for round in 0..12 {
+    // So that the moments lie between the beginning of a run and its end.
+    let clock = Stopwatch::start();
+    assert_eq!(shell.line("run --once").code, 0);
+    let whole = clock.elapsed();
+    for round in 0..ROUNDS {
+        std::fs::remove_dir_all(shell.path("lake/_lake/tasks")).unwrap();
         let mut running = Running::start(shell.command(&["run", "--once"]));
-        let pace = Deadline::after(Duration::from_micros(1500 * round));
-        while !pace.passed() {
+        let moment = Deadline::after(whole * round / ROUNDS);
+        while !moment.passed() {
             std::thread::yield_now();
         }
         running.child.kill().unwrap();

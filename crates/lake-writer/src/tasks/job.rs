@@ -98,6 +98,8 @@ fn ended(worked: Result<Work, Failure>, at_us: i64) -> (End, Option<Failure>) {
 
 #[cfg(test)]
 mod tests {
+    use lake_log::{InitOptions, Lake};
+
     use super::*;
 
     #[test]
@@ -106,6 +108,24 @@ mod tests {
         let (end, failure) = ended(Err(failure), 7);
         assert_eq!((end.how, end.message.as_str()), (Ended::Failed, "the task panicked: no way"));
         assert_eq!(failure.unwrap().kind, Kind::Bug);
+    }
+
+    #[test]
+    fn what_another_has_done_meanwhile_is_not_due_when_it_is_its_turn() {
+        let temp = tempfile::tempdir().unwrap();
+        let lake = temp.path().join("lake");
+        let options = InitOptions { accept_unsafe_fs: true };
+        Lake::init(&lake, &options).unwrap();
+        let rarely: Cron = "0 0 29 2 *".parse().unwrap();
+        let job = |due| Job { lake: lake.clone(), task: Task::Drain, due, stop: Arc::default() };
+        // Both have found it due.
+        let both = [(); 2].map(|()| job(Some((rarely.clone(), Zone::UTC, None))));
+        assert!(matches!(both[0].run().unwrap(), Ran::Ended(_)));
+        assert!(matches!(both[1].run().unwrap(), Ran::NotDue));
+        assert!(matches!(job(None).run().unwrap(), Ran::Ended(_)));
+        let root = Root::open(&lake).unwrap();
+        let _turn = Turn::take(&root, "drain").unwrap().unwrap();
+        assert!(matches!(both[0].run().unwrap(), Ran::Busy));
     }
 
     #[test]
