@@ -44,30 +44,73 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
-/// What lake.toml says: dotted names and their values as text.
+/// What lake.toml says: dotted names and their values as text, or as lists of texts.
 #[derive(Clone, Debug, Default)]
-pub struct Config(BTreeMap<String, String>);
+pub struct Config {
+    texts: BTreeMap<String, String>,
+    lists: BTreeMap<String, Vec<String>>,
+}
 
 impl Config {
     /// Reads the text of lake.toml. A name that is not `known` is an error: a typing
     /// mistake would otherwise change nothing and say nothing. A `*` in a known name
-    /// stands for one word, such as a table.
+    /// stands for one word, such as a table; one that ends in `[]` is a list.
     pub fn parse(text: &str, known: &[&str]) -> Result<Config, Failure> {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
             Failure::bad_input("cannot read lake.toml").because(&e)
         })?;
-        let mut found = BTreeMap::new();
-        flatten("", table, &mut found)?;
-        match found.keys().find(|name| !known.iter().any(|k| is_called(name, k))) {
-            None => Ok(Config(found)),
-            Some(name) => Err(Failure::bad_input(format!("lake.toml: no setting {name:?}"))
-                .hint(format!("the settings are: {}", known.join(", ")))),
+        let mut found = Config::default();
+        found.flatten("", table)?;
+        let is_known = |name: &str| known.iter().any(|k| is_called(name, k));
+        if let Some(name) = found.texts.keys().find(|name| !is_known(name)) {
+            return Err(match is_known(&format!("{name}[]")) {
+                true => Failure::bad_input(format!("lake.toml: {name} must be a list of texts")),
+                false => Failure::bad_input(format!("lake.toml: no setting {name:?}"))
+                    .hint(format!("the settings are: {}", known.join(", "))),
+            });
+        }
+        match found.lists.keys().find(|name| !is_known(&format!("{name}[]"))) {
+            None => Ok(found),
+            Some(name) => Err(no_text(name)),
         }
     }
 
     /// What the file says under a name.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.texts.get(name).map(String::as_str)
+    }
+
+    /// The texts of a list.
+    pub fn list(&self, name: &str) -> Option<&[String]> {
+        self.lists.get(name).map(Vec::as_slice)
+    }
+
+    fn flatten(&mut self, prefix: &str, table: toml::Table) -> Result<(), Failure> {
+        for (name, value) in table {
+            let name = format!("{prefix}{name}");
+            let text = match value {
+                Value::Table(inner) => {
+                    self.flatten(&format!("{name}."), inner)?;
+                    continue;
+                }
+                Value::Array(list) => {
+                    let texts = list.into_iter().map(|one| match one {
+                        Value::String(text) => Ok(text),
+                        _ => Err(no_text(&format!("each of {name}"))),
+                    });
+                    let texts = texts.collect::<Result<_, _>>()?;
+                    self.lists.insert(name, texts);
+                    continue;
+                }
+                Value::String(text) => text,
+                Value::Integer(n) => n.to_string(),
+                Value::Float(x) => x.to_string(),
+                Value::Boolean(b) => b.to_string(),
+                Value::Datetime(_) => return Err(no_text(&name)),
+            };
+            self.texts.insert(name, text);
+        }
+        Ok(())
     }
 
     /// The value from the highest layer that has one.
@@ -85,7 +128,7 @@ impl Config {
             return Ok(Setting { value, origin: Origin::Flag });
         }
         let from_env = key.env.and_then(|name| Some((env(name)?, Origin::Env(name))));
-        let from_file = || Some((self.0.get(key.name)?.clone(), Origin::File));
+        let from_file = || Some((self.texts.get(key.name)?.clone(), Origin::File));
         let Some((text, origin)) = from_env.or_else(from_file) else {
             return Ok(Setting { value: key.default.clone(), origin: Origin::Default });
         };
@@ -109,31 +152,9 @@ fn is_called(name: &str, known: &str) -> bool {
     }
 }
 
-fn flatten(
-    prefix: &str,
-    table: toml::Table,
-    found: &mut BTreeMap<String, String>,
-) -> Result<(), Failure> {
-    for (name, value) in table {
-        let name = format!("{prefix}{name}");
-        let text = match value {
-            Value::Table(inner) => {
-                flatten(&format!("{name}."), inner, found)?;
-                continue;
-            }
-            Value::String(text) => text,
-            Value::Integer(n) => n.to_string(),
-            Value::Float(x) => x.to_string(),
-            Value::Boolean(b) => b.to_string(),
-            Value::Array(_) | Value::Datetime(_) => {
-                return Err(Failure::bad_input(format!(
-                    "lake.toml: {name} must be a text, a number or true or false"
-                )));
-            }
-        };
-        found.insert(name, text);
-    }
-    Ok(())
+fn no_text(name: &str) -> Failure {
+    let message = format!("lake.toml: {name} must be a text, a number or true or false");
+    Failure::bad_input(message)
 }
 
 #[cfg(test)]
@@ -186,6 +207,17 @@ mod tests {
         let file = Config::parse("[tables.bars]\nlayout = \"packed\"", &known).unwrap();
         assert_eq!(file.text("tables.bars.layout"), Some("packed"));
         assert!(Config::parse("[tables.bars]\nlayuot = 1", &known).is_err());
+        let file =
+            Config::parse("[alerts]\ncommand = [\"a\", \"b c\"]", &["alerts.command[]"]).unwrap();
+        assert_eq!(file.list("alerts.command").unwrap(), ["a", "b c"]);
+        for (text, part) in [
+            ("commit.wait = [\"5s\"]", "must be a text, a number"),
+            ("alerts.command = \"a\"", "must be a list of texts"),
+            ("alerts.command = [1]", "each of alerts.command must be a text"),
+        ] {
+            let failure = Config::parse(text, &["commit.wait", "alerts.command[]"]).unwrap_err();
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
         for text in ["[commit]\nwiat = 5", "commit = [1]", "commit ="] {
             let failure = Config::parse(text, &["commit.wait"]).unwrap_err();
             assert_eq!(failure.kind.exit_code(), 2, "{text}");

@@ -14,6 +14,8 @@ pub const STAGING: &str = "_lake/staging";
 pub const SPOOL: &str = "_lake/spool";
 pub const QUARANTINE: &str = "_lake/quarantine";
 pub const TRASH: &str = "_lake/trash";
+/// Made when a task first runs.
+pub const TASKS: &str = "_lake/tasks";
 pub const WAREHOUSE: &str = "warehouse";
 pub const HEAD: &str = "HEAD";
 pub const PACKED: &str = "packed";
@@ -26,6 +28,8 @@ pub const LOCK_LIVE: &str = "live";
 pub const LOCK_COMPACT: &str = "compact";
 pub const LOCK_VACUUM: &str = "vacuum";
 pub const LOCK_CHECKPOINT: &str = "checkpoint";
+/// Made when a task first runs, and as the others never unlinked.
+pub const LOCK_TASKS: &str = "tasks";
 pub const LOCK_FILES: [&str; 7] =
     [LOCK_COMMIT, LOCK_PINS, LOCK_STARTS, LOCK_LIVE, LOCK_COMPACT, LOCK_VACUUM, LOCK_CHECKPOINT];
 
@@ -147,6 +151,11 @@ pub fn is_log_leftover(name: &str) -> bool {
         Some(log_leftover_name(decimal(version)?, random))
     };
     parts().is_some_and(|same| same == name)
+}
+
+/// The history of a task's runs.
+pub fn runs_name(task: &str) -> String {
+    format!("{task}.runs")
 }
 
 /// Files that one vacuum moved away, at a time in microseconds and a version.

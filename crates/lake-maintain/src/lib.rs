@@ -6,7 +6,10 @@
 
 pub mod compact;
 mod error;
+pub mod health;
 pub mod policy;
+pub mod runs;
+pub mod schedule;
 pub mod vacuum;
 #[cfg(test)]
 mod yard;

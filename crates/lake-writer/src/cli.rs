@@ -10,13 +10,16 @@ use crate::commands::create::Create;
 use crate::commands::delete::Delete;
 use crate::commands::doctor::Doctor;
 use crate::commands::drain::Drain;
+use crate::commands::health::Health;
 use crate::commands::ingest::Ingest;
 use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
 use crate::commands::quarantine::Quarantine;
 use crate::commands::restore::Restore;
+use crate::commands::run::Run;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
+use crate::commands::tasks::Tasks;
 use crate::commands::undelete::Undelete;
 use crate::commands::vacuum::Vacuum;
 use crate::commands::watch::Watch;
@@ -62,6 +65,9 @@ enum Command {
     Vacuum(Vacuum),
     Undelete(Undelete),
     Status(Status),
+    Health(Health),
+    Run(Run),
+    Tasks(Tasks),
     Completions(Completions),
     Man(Man),
 }
@@ -93,6 +99,9 @@ impl Cli {
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
+            Command::Health(command) => command.run(lake, console),
+            Command::Run(command) => command.run(lake, console),
+            Command::Tasks(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),
         }

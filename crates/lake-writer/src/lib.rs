@@ -1,11 +1,14 @@
 //! The program lake-writer: parsing, dispatch, printing.
 
+mod alerts;
 mod cli;
 mod commands;
 mod failure;
 mod mounting;
 mod settings;
 mod stop;
+mod tasks;
+mod vitals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -8,6 +8,9 @@ use lake_cli::{Failure, parse};
 use lake_ingest::Layout;
 use lake_store::Root;
 
+use crate::alerts;
+use crate::tasks;
+
 const FILE: &str = "lake.toml";
 const KNOWN: &[&str] = &["tables.*.increment_layout", VACUUM_GRACE.name, MOUNT_AFTER_COMMIT];
 /// A file for DuckDB's clients, by its path or its name in the lake's directory.
@@ -48,11 +51,13 @@ pub(crate) fn mount_after_commit(lake: &Path) -> Result<Option<PathBuf>, Failure
     Ok(read(lake)?.text(MOUNT_AFTER_COMMIT).map(|file| lake.join(file)))
 }
 
-fn read(lake: &Path) -> Result<Config, Failure> {
+pub(crate) fn read(lake: &Path) -> Result<Config, Failure> {
     let text = Root::open(lake).and_then(|root| root.read_opt(FILE));
     // A lake that cannot be opened is told by who opens it next.
     let Ok(Some(bytes)) = text else { return Ok(Config::default()) };
     let text =
         String::from_utf8(bytes).map_err(|_| Failure::bad_input(format!("{FILE} is not UTF-8")))?;
-    Config::parse(&text, KNOWN)
+    let more = tasks::plan::known().chain(alerts::settings::known());
+    let known: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).chain(more).collect();
+    Config::parse(&text, &known.iter().map(String::as_str).collect::<Vec<_>>())
 }

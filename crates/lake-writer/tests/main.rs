@@ -5,13 +5,16 @@
 
 mod changes;
 mod commands;
+mod health;
 mod kit;
 mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod quarantine;
+mod scheduling;
 #[cfg(target_os = "linux")]
 mod signals;
 mod streams;
+mod tasks;
 mod vacuum;
 mod watch;
