@@ -12,6 +12,8 @@ pub enum Framed {
     Checkpoint,
     /// A transaction that waits to be committed by somebody.
     Ready,
+    /// The list of what one commit archived.
+    Archive,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,7 @@ impl Framed {
             Framed::Entry => b"LKE1",
             Framed::Checkpoint => b"LKC1",
             Framed::Ready => b"LKR1",
+            Framed::Archive => b"LKA1",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Why maintenance stopped. What it did before stands.
 
+use lake_core::entry::BadFile;
 use lake_core::kind::Kind;
 use lake_core::state::Conflict;
 use lake_log::{LogError, store_kind};
@@ -32,6 +33,14 @@ pub enum MaintainError {
     TooMuch { files: u64, bytes: u64, live: u64 },
     #[error("nothing called {0} is in the trash")]
     NoBatch(String),
+    #[error("table {0} has no order column, so its rows have no age")]
+    NoOrder(String),
+    #[error("table {table} is ordered by {column}, which is {ty} and tells no age")]
+    NoAge { table: String, column: String, ty: String },
+    #[error("table {table} is ordered by {column}, a text: its rows cannot be cut there")]
+    NoCut { table: String, column: String },
+    #[error("the list of archived files {path} is damaged")]
+    Archive { path: String, source: BadFile },
     #[error("somebody changed what it was based on")]
     Conflict(#[source] Conflict),
 }
@@ -41,6 +50,11 @@ impl MaintainError {
         match self {
             MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
             MaintainError::Sweeping => Kind::Busy,
+            MaintainError::NoOrder(_)
+            | MaintainError::NoAge { .. }
+            | MaintainError::NoCut { .. } => Kind::BadInput,
+            MaintainError::Archive { source, .. } if source.is_newer() => Kind::Newer,
+            MaintainError::Archive { .. } => Kind::Damaged,
             MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
@@ -61,6 +75,15 @@ impl MaintainError {
                 Some("run lake-writer verify".into())
             }
             MaintainError::Sweeping => Some("try again when it is done".into()),
+            MaintainError::NoOrder(_) | MaintainError::NoCut { .. } => {
+                Some("--by commit goes by when rows were stored".into())
+            }
+            MaintainError::NoAge { .. } => Some(
+                "say --before with a value of that column, or --by commit to go by when rows were \
+                 stored"
+                    .into(),
+            ),
+            MaintainError::Archive { .. } => Some("restore it from a backup".into()),
             MaintainError::TooMuch { .. } => Some(
                 "nothing was done. Is _lake/log whole, and not from an older backup? If so, say \
                  --max-share with a larger share"

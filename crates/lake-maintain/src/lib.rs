@@ -2,11 +2,14 @@
 //!
 //! `compact` merges small segments into few: `policy` says which, from what the log
 //! knows alone, and why; `run` does it. `vacuum` removes the files of versions that
-//! nobody can open any more.
+//! nobody can open any more. `retain` takes old rows out of tables, `archive` keeps
+//! them in files beside.
 
+pub mod archive;
 pub mod compact;
 mod error;
 pub mod policy;
+pub mod retain;
 pub mod vacuum;
 #[cfg(test)]
 mod yard;

@@ -25,7 +25,7 @@ pub use error::{Result, SegmentError};
 pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
 pub use metadata::Provenance;
-pub use packs::{PACK_ROWS, column, write_packs};
+pub use packs::{PACK_ROWS, column, end_of, symbols_at, write_packs};
 pub use reader::{SegmentReader, Verify};
 pub use staged::{Blank, Files};
 pub use stats::value_at;

@@ -15,8 +15,10 @@ use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
 use crate::commands::quarantine::Quarantine;
 use crate::commands::restore::Restore;
+use crate::commands::retain::Retain;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
+use crate::commands::unarchive::Unarchive;
 use crate::commands::undelete::Undelete;
 use crate::commands::vacuum::Vacuum;
 use crate::commands::watch::Watch;
@@ -59,6 +61,8 @@ enum Command {
     Tag(Tag),
     Restore(Restore),
     Compact(Compact),
+    Retain(Retain),
+    Unarchive(Unarchive),
     Vacuum(Vacuum),
     Undelete(Undelete),
     Status(Status),
@@ -89,6 +93,8 @@ impl Cli {
             Command::Tag(command) => command.run(lake, console),
             Command::Restore(command) => command.run(lake, console),
             Command::Compact(command) => command.run(lake, console),
+            Command::Retain(command) => command.run(lake, console),
+            Command::Unarchive(command) => command.run(lake, console),
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
