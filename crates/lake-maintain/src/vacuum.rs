@@ -19,7 +19,7 @@
 mod archived;
 mod floor;
 mod leftovers;
-mod listing;
+pub(crate) mod listing;
 mod orphans;
 mod plan;
 mod reach;

@@ -26,7 +26,7 @@ pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
 pub use metadata::Provenance;
 pub use packs::{PACK_ROWS, column, end_of, symbols_at, write_packs};
-pub use reader::{SegmentReader, Verify};
+pub use reader::{SegmentReader, Verify, hash};
 pub use staged::{Blank, Files};
 pub use stats::value_at;
 pub use types::{arrow_schema, data_type};

@@ -5,6 +5,7 @@ use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
 use crate::commands::alter::Alter;
+use crate::commands::backup::Backup;
 use crate::commands::compact::Compact;
 use crate::commands::create::Create;
 use crate::commands::delete::Delete;
@@ -65,6 +66,7 @@ enum Command {
     Unarchive(Unarchive),
     Vacuum(Vacuum),
     Undelete(Undelete),
+    Backup(Backup),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -97,6 +99,7 @@ impl Cli {
             Command::Unarchive(command) => command.run(lake, console),
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
+            Command::Backup(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),

@@ -54,8 +54,8 @@ pub(crate) struct Compact {
 /// How far it is, and whether it is to end.
 #[derive(Default)]
 pub(crate) struct Watched {
-    rows: AtomicU64,
-    due: AtomicU64,
+    pub(crate) rows: AtomicU64,
+    pub(crate) due: AtomicU64,
     pub(crate) stop: AtomicBool,
 }
 

@@ -1,6 +1,7 @@
 //! One command a file: its flags, and what it does with them.
 
 pub(crate) mod alter;
+pub(crate) mod backup;
 mod batch;
 pub(crate) mod compact;
 pub(crate) mod create;
