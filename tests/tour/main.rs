@@ -16,5 +16,6 @@ mod duckdb;
 mod killed;
 mod lake;
 mod readme;
+mod retained;
 mod rows;
 mod versions;

@@ -10,6 +10,7 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod quarantine;
+mod retain;
 #[cfg(target_os = "linux")]
 mod signals;
 mod streams;

@@ -1,13 +1,14 @@
 //! Which live segments a cut meets, and how many rows that is, where metadata tells.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
 use lake_core::id::Version;
 use lake_core::mask::{Effect, Stretch};
 use lake_core::schema::TableDef;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
-use lake_core::value::Range;
+use lake_core::value::{Range, Value};
 use lake_log::Lake;
 
 use super::cut::{self, Cut, Dated};
@@ -60,6 +61,7 @@ impl Doom {
     fn effect_on(&self, segment: &Segment) -> Effect {
         match self.newest {
             Some(newest) if segment.rank.version > newest => Effect::Nothing,
+            _ if is_hidden(segment, &self.stretch) => Effect::Nothing,
             _ => self.stretch.effect_on(segment),
         }
     }
@@ -68,6 +70,19 @@ impl Doom {
     pub(crate) fn undated(&self, table: &Table) -> u64 {
         table.segments().filter(|(_, s)| s.rank.version <= self.untold).count() as u64
     }
+}
+
+/// Whether an earlier cut has hidden these rows of it: until compaction rewrites it, a run
+/// each minute would find them again.
+fn is_hidden(segment: &Segment, stretch: &Stretch) -> bool {
+    let reaches = |to: &Value| {
+        let same = |due: &Value| discriminant(due) == discriminant(to);
+        stretch.to.as_ref().is_some_and(|due| same(due) && due <= to)
+    };
+    segment.masks.iter().filter(|mask| mask.owners.is_none()).any(|mask| {
+        let below = mask.stretch.from.is_none() && mask.stretch.to.as_ref().is_some_and(reaches);
+        mask.stretch.is_whole() || below
+    })
 }
 
 /// How many visible rows go, if that can be told without reading: all of the segments go,

@@ -64,6 +64,8 @@ fn whole_files_go_straddling_ones_are_filtered_and_rewritten() {
     assert_eq!((done.segments_removed, done.segments_masked), (2, 2));
     assert_eq!(done.rows_dropped, None, "two files hold rows that stay");
     yard.check();
+    let again = drop_before(&mut yard, 4);
+    assert_eq!((again.version, again.segments_masked), (done.version, 0), "it is done already");
     // What is upserted afterwards stays, however old it is.
     yard.add(&[("A", 1, 7.0), ("B", 9, 7.0)], false);
     yard.check();

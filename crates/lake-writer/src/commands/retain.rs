@@ -78,7 +78,6 @@ struct Job {
 
 impl Retain {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let signals = Signals::hold();
         lake_store::process::raise_file_limit();
         let access = if self.dry_run { Access::Read } else { Access::Write };
         let mut lake = Lake::open(path, access).map_err(of_log)?;
@@ -93,6 +92,7 @@ impl Retain {
             console.note("dry run: nothing was removed");
             return Ok(Outcome::Done);
         }
+        let signals = Signals::hold();
         let watched = Arc::new(Watched::default());
         let stopped = watched.clone();
         signals.watch(move || stopped.stop.store(true, Ordering::Relaxed));
