@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use lake_core::id::Version;
 use lake_core::layout;
-use lake_log::{Access, At, Copy, InitOptions, Lake, Signed};
+use lake_log::{Access, At, InitOptions, Lake, Replica, Signed};
 use lake_store::{Dir, Guard, Kind, LockFile, Root, Stopwatch};
 
 use crate::compact::Watch;
@@ -54,7 +54,7 @@ pub struct Copied {
 
 /// Brings a backup up to the lake's newest version.
 pub fn backup(lake: &mut Lake, to: &Path, watch: &dyn Watch) -> Result<Copied> {
-    match Copy::look(to)? {
+    match Replica::look(to)? {
         Signed::Nothing => {}
         Signed::Lake(file) if file.is_backup() && file.id == lake.id() => {
             let (there, here) =
@@ -66,19 +66,14 @@ pub fn backup(lake: &mut Lake, to: &Path, watch: &dyn Watch) -> Result<Copied> {
         Signed::Lake(_) | Signed::Foreign => return Err(MaintainError::NoBackup(to.to_owned())),
     }
     let id = lake.id().to_owned();
-    let copy = Copy::begin(to, &InitOptions { accept_unsafe_fs: true })?;
+    let copy = Replica::begin(to, &InitOptions { accept_unsafe_fs: true })?;
     let _alone = alone(&copy, to)?;
     let clock = Stopwatch::start();
-    let mut done = copy_to(lake, &copy, true, watch, &|| Ok(()))?;
+    let (mut done, sources) = copy_to(lake, &copy, true, watch, &|| Ok(()))?;
     copy.sign(Some(&id))?;
-    let version = done.version;
-    if !copy.is_read_before(version)? {
-        let mut there = Lake::open(to, Access::Read)?;
-        let wanted = Sources::of(&mut there, version)?;
-        if let Some(wanted) = wanted {
-            done.files_removed = prune(copy.root(), &wanted)?;
-        }
-        copy.forget_before(version)?;
+    if !copy.is_read_before(done.version)? {
+        done.files_removed = prune(copy.root(), &sources)?;
+        copy.forget_before(done.version)?;
     }
     done.elapsed_ms = clock.elapsed().as_millis() as u64;
     Ok(done)
@@ -88,12 +83,12 @@ pub fn backup(lake: &mut Lake, to: &Path, watch: &dyn Watch) -> Result<Copied> {
 /// lake.
 pub fn restore(from: &Path, to: &Path, watch: &dyn Watch) -> Result<Copied> {
     let mut lake = Lake::open(from, Access::Read)?;
-    let empty = match Copy::look(to)? {
+    let empty = match Replica::look(to)? {
         Signed::Nothing => None,
         Signed::Foreign => return Err(MaintainError::NotEmpty(to.to_owned())),
         Signed::Lake(_) => Some(Lake::open(to, Access::Write)?),
     };
-    let copy = Copy::begin(to, &InitOptions { accept_unsafe_fs: true })?;
+    let copy = Replica::begin(to, &InitOptions { accept_unsafe_fs: true })?;
     let _alone = alone(&copy, to)?;
     let _turn = match &empty {
         None => None,
@@ -113,14 +108,14 @@ pub fn restore(from: &Path, to: &Path, watch: &dyn Watch) -> Result<Copied> {
     };
     still_empty()?;
     let clock = Stopwatch::start();
-    let mut done = copy_to(&mut lake, &copy, false, watch, &still_empty)?;
+    let (mut done, _) = copy_to(&mut lake, &copy, false, watch, &still_empty)?;
     copy.sign(None)?;
     done.elapsed_ms = clock.elapsed().as_millis() as u64;
     Ok(done)
 }
 
 /// The lock that vacuum has, too.
-fn alone(copy: &Copy, path: &Path) -> Result<Guard> {
+fn alone(copy: &Replica, path: &Path) -> Result<Guard> {
     let lock = LockFile::new(&copy.root().dir(layout::LOCKS)?, layout::LOCK_VACUUM)?;
     lock.try_exclusive(0)?.ok_or_else(|| MaintainError::BackingUp(path.to_owned()))
 }
@@ -128,11 +123,11 @@ fn alone(copy: &Copy, path: &Path) -> Result<Guard> {
 /// Everything of the newest version, and then the version.
 fn copy_to(
     lake: &mut Lake,
-    copy: &Copy,
+    copy: &Replica,
     links: bool,
     watch: &dyn Watch,
     may_publish: &dyn Fn() -> Result<()>,
-) -> Result<Copied> {
+) -> Result<(Copied, Sources)> {
     let from = lake.root().clone();
     let mut transfer = Transfer::new(&from, copy.root(), links, watch)?;
     for _ in 0..TRIES {
@@ -151,7 +146,7 @@ fn copy_to(
         copy.root().sync_fs()?;
         may_publish()?;
         copy.publish(snapshot.state())?;
-        return Ok(transfer.done);
+        return Ok((transfer.done, sources));
     }
     Err(MaintainError::Sweeping)
 }
@@ -170,6 +165,9 @@ fn prune(root: &Root, wanted: &Sources) -> Result<u64> {
         Ok(())
     };
     listing.segments.iter().try_for_each(|found| remove(&found.path))?;
+    for entry in root.dir(layout::QUARANTINE)?.list()?.into_iter().filter(|e| !e.is_dir) {
+        remove(&format!("{}/{}", layout::QUARANTINE, entry.name))?;
+    }
     let mut archived = Vec::new();
     match root.dir(layout::ARCHIVE) {
         Ok(dir) => archived_in(&dir, 0, &mut archived)?,

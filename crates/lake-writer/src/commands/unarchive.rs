@@ -21,8 +21,8 @@ Examples:
   lake-writer unarchive bars --before 2025-01-01
 
 Brings back what lake-writer retain --archive has moved out of a table. A row whose key is in the
-table now stays as it is. Each archive comes back once, as one commit; its files go to the trash,
-where the next vacuum but one deletes them. --before takes the archives all of whose rows are older.";
+table now stays as it is. Each archive comes back once, as one commit, and its files go to the
+trash. --before takes the archives all of whose rows are older.";
 
 /// Bring archived rows back into their table
 #[derive(Debug, clap::Args)]

@@ -26,12 +26,12 @@ pub enum Signed {
 }
 
 /// The copy's directory, while it is made.
-pub struct Copy {
+pub struct Replica {
     root: Root,
     signed: bool,
 }
 
-impl Copy {
+impl Replica {
     pub fn look(path: &Path) -> Result<Signed> {
         let root = match Root::open(path) {
             Err(none) if none.kind == Kind::NotFound => return Ok(Signed::Nothing),
@@ -48,10 +48,10 @@ impl Copy {
     }
 
     /// What is there of a copy that was not signed does not count, but its files stay.
-    pub fn begin(path: &Path, options: &InitOptions) -> Result<Copy> {
-        let signed = matches!(Copy::look(path)?, Signed::Lake(_));
+    pub fn begin(path: &Path, options: &InitOptions) -> Result<Replica> {
+        let signed = matches!(Replica::look(path)?, Signed::Lake(_));
         if signed {
-            return Ok(Copy { root: Root::open(path)?, signed });
+            return Ok(Replica { root: Root::open(path)?, signed });
         }
         let (root, _) = lay_out(path, options)?;
         let checkpoints = root.dir(layout::CHECKPOINTS)?;
@@ -62,7 +62,7 @@ impl Copy {
         locks.unlink(layout::LOCK_PINS)?;
         LockFile::create(&locks, layout::LOCK_PINS)?;
         checkpoints.sync()?;
-        Ok(Copy { root, signed })
+        Ok(Replica { root, signed })
     }
 
     pub fn root(&self) -> &Root {
