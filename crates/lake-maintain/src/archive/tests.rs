@@ -326,6 +326,25 @@ fn a_stalled_archiver_is_refused() {
     assert_eq!(outcome, Outcome::Conflict(lake_core::state::Conflict::Fenced));
 }
 
+/// Its commit may still come.
+#[test]
+fn the_list_of_a_living_archiver_is_left_alone() {
+    let mut yard = mixed();
+    let mut other = Lake::open(yard.path(), Access::Write).unwrap();
+    let txn = other.begin().unwrap().id;
+    let table = yard.table().def.id;
+    let archive = Archive { table, seq: 1, txn, at_us: 0, files: Vec::new() };
+    let dir = yard.path().join("archive/bars");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join(layout::archive_name(1)), archive.to_bytes()).unwrap();
+    assert_eq!(vacuum::tidy_archive(&mut yard.lake).unwrap().files, 0);
+    // Its number is taken.
+    archive_rows(&mut yard.lake, "bars", &day(5), &ArchiveOptions::default(), &()).unwrap();
+    assert_eq!(list(&mut yard.lake, None).unwrap()[0].archive.seq, 2);
+    drop(other);
+    assert_eq!(vacuum::tidy_archive(&mut yard.lake).unwrap().files, 1);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(Vec<(u8, i32)>, bool),

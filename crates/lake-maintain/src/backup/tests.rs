@@ -180,6 +180,28 @@ fn the_source_is_written_compacted_and_vacuumed_meanwhile() {
     assert_eq!(older.kind(), Kind::Expired);
 }
 
+#[test]
+fn whoever_reads_the_backup_keeps_its_files() {
+    let (mut yard, place) = (mixed(), Place::new());
+    let to = place.sub("backup");
+    let first = backup(&mut yard.lake, &to, &()).unwrap();
+    let before = yard.rows.clone();
+    let mut reader = Lake::open(&to, Access::Read).unwrap();
+    let held = reader.snapshot(At::Newest).unwrap();
+    compact(&mut yard.lake, &[], &full(), &()).unwrap();
+    let second = backup(&mut yard.lake, &to, &()).unwrap();
+    assert_eq!((held.version(), second.files_removed), (first.version, 0));
+    for table in held.state().tables() {
+        for (part, segment) in table.segments() {
+            assert!(to.join(table.path(part, segment)).exists());
+        }
+    }
+    assert_eq!(rows_of(&to), before);
+    drop(held);
+    assert!(backup(&mut yard.lake, &to, &()).unwrap().files_removed > 0);
+    assert_eq!(rows_of(&to), before);
+}
+
 /// At each end the directory is what it was, or the new version, or no lake yet; the next
 /// run makes it whole.
 #[test]
