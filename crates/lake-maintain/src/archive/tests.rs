@@ -292,7 +292,7 @@ fn an_archiving_with_a_fault_at_every_operation() {
         for n in 1.. {
             clone_lake(yard.path(), &path).unwrap();
             let mut lake = Lake::open(&path, Access::Write).unwrap();
-            let armed = arm_here(Plan::nth(n, mode.clone()));
+            let armed = arm_here(Plan::nth(n, mode));
             let outcome = archive_rows(&mut lake, "bars", &day(5), &SMALL, &());
             drop(lake);
             let fired = armed.fired();

@@ -225,7 +225,7 @@ fn a_backup_and_a_restore_with_a_fault_at_every_operation() {
                     true => restore(&first, &second, &()),
                     false => backup(&mut yard.lake, &second, &()),
                 };
-                let armed = arm_here(Plan::nth(n, mode.clone()));
+                let armed = arm_here(Plan::nth(n, mode));
                 let outcome = run();
                 let fired = armed.fired();
                 drop(armed);
