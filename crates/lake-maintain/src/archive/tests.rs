@@ -17,7 +17,7 @@ use lake_log::{Access, At, Outcome};
 use lake_segment::{SegmentReader, Verify};
 use lake_store::Deadline;
 use lake_store::fault::{Mode, Plan, arm_here};
-use lake_testkit::{clone_lake, scratch};
+use lake_testkit::{Budget, Recorder, clone_lake, scratch};
 use proptest::prelude::*;
 
 use super::*;
@@ -307,6 +307,21 @@ fn an_archiving_with_a_fault_at_every_operation() {
         }
     }
     assert!(faults > 4 * 60, "only {faults} faults");
+}
+
+#[test]
+fn the_power_goes_during_an_archiving() {
+    let mut yard = mixed();
+    let all = yard.rows.clone();
+    let recorder = Recorder::start(yard.path()).unwrap();
+    archive_rows(&mut yard.lake, "bars", &day(5), &ArchiveOptions::default(), &()).unwrap();
+    let budget = Budget { images: 12, seed: 1 };
+    let judged = recorder.finish().each_image(budget, |cut| {
+        goes_on(cut.path, &all);
+        Ok(())
+    });
+    let tally = judged.unwrap();
+    assert!(tally.states >= 100, "{tally:?}");
 }
 
 /// Whoever only seemed dead cannot commit an archive whose files are gone.

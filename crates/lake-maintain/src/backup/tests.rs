@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use lake_core::kind::Kind;
 use lake_core::value::Value;
 use lake_store::fault::{Mode, Plan, arm_here};
-use lake_testkit::{clone_lake, scratch};
+use lake_testkit::{Budget, Recorder, clone_lake, scratch};
 use tempfile::TempDir;
 
 use super::*;
@@ -252,4 +252,31 @@ fn a_backup_and_a_restore_with_a_fault_at_every_operation() {
         }
     }
     assert!(faults > 6 * 30, "only {faults} faults");
+}
+
+#[test]
+fn the_power_goes_during_a_restore() {
+    let (mut yard, place) = (mixed(), Place::new());
+    let (first, new) = (place.sub("first"), place.sub("new"));
+    backup(&mut yard.lake, &first, &()).unwrap();
+    std::fs::create_dir(&new).unwrap();
+    let recorder = Recorder::start(&new).unwrap();
+    restore(&first, &new, &()).unwrap();
+    let image = |path: &Path| {
+        match Lake::open(path, Access::Read) {
+            Ok(mut lake) => assert_eq!(read(&mut lake, At::Newest), yard.rows),
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::NotFound, "{error}");
+                restore(&first, path, &()).unwrap();
+            }
+        }
+        assert_eq!((rows_of(path), archives_of(path)), (yard.rows.clone(), 2));
+    };
+    let budget = Budget { images: 12, seed: 1 };
+    let judged = recorder.finish().each_image(budget, |cut| {
+        image(cut.path);
+        Ok(())
+    });
+    let tally = judged.unwrap();
+    assert!(tally.states >= 100, "{tally:?}");
 }
