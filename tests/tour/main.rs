@@ -17,6 +17,7 @@ mod killed;
 mod lake;
 mod mounting;
 mod readme;
+mod retained;
 mod rows;
 mod versions;
 mod watermark;

@@ -14,6 +14,8 @@ pub enum Framed {
     Ready,
     /// A part of a Parquet file.
     Census,
+    /// The list of what one commit archived.
+    Archive,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,7 @@ impl Framed {
             Framed::Checkpoint => b"LKC1",
             Framed::Ready => b"LKR1",
             Framed::Census => b"LKS1",
+            Framed::Archive => b"LKA1",
         }
     }
 

@@ -9,6 +9,8 @@ pub const FORMAT: u32 = 1;
 /// Features this program knows, for reading and for writing.
 const READER_FEATURES: &[&str] = &[];
 const WRITER_FEATURES: &[&str] = &[];
+/// A writer's feature that no program has: the lake is a copy that stays as it is.
+const BACKUP: &str = "backup";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LakeFile {
@@ -26,6 +28,8 @@ pub enum BadLake {
     Damaged(&'static str),
     #[error("the lake is of format {found}; this program knows formats up to {FORMAT}")]
     NewerFormat { found: u32 },
+    #[error("it is a backup, which nobody writes to")]
+    Backup,
     #[error("the lake needs feature {0:?}, which this program does not know")]
     Feature(String),
 }
@@ -40,6 +44,15 @@ impl LakeFile {
             reader_features: none(),
             writer_features: none(),
         }
+    }
+
+    /// For a copy of the lake that nobody writes to.
+    pub fn backup(id: String, created_us: i64) -> LakeFile {
+        LakeFile { writer_features: vec![BACKUP.into()], ..LakeFile::new(id, created_us) }
+    }
+
+    pub fn is_backup(&self) -> bool {
+        self.writer_features.iter().any(|feature| feature == BACKUP)
     }
 
     pub fn to_text(&self) -> String {
@@ -84,6 +97,9 @@ impl LakeFile {
             reader_features: list("reader_features"),
             writer_features: list("writer_features"),
         };
+        if for_writing && lake.is_backup() {
+            return Err(BadLake::Backup);
+        }
         let unknown = |have: &[String], known: &[&str]| {
             have.iter().find(|f| !known.contains(&f.as_str())).cloned()
         };
@@ -132,6 +148,9 @@ mod tests {
         let writer = LakeFile { writer_features: vec!["x".into()], ..lake.clone() }.to_text();
         assert!(LakeFile::parse(writer.as_bytes(), false).is_ok());
         assert_eq!(LakeFile::parse(writer.as_bytes(), true), Err(BadLake::Feature("x".into())));
+        let backup = LakeFile::backup("abc".into(), 5);
+        assert_eq!(LakeFile::parse(backup.to_text().as_bytes(), false), Ok(backup.clone()));
+        assert_eq!(LakeFile::parse(backup.to_text().as_bytes(), true), Err(BadLake::Backup));
         let harmed = lake.to_text().replace("abc", "abd");
         assert!(matches!(LakeFile::parse(harmed.as_bytes(), false), Err(BadLake::Damaged(_))));
         assert!(LakeFile::parse(b"", false).is_err());

@@ -17,6 +17,7 @@ pub const TRASH: &str = "_lake/trash";
 /// Made when a task first runs.
 pub const TASKS: &str = "_lake/tasks";
 pub const WAREHOUSE: &str = "warehouse";
+pub const ARCHIVE: &str = "archive";
 pub const HEAD: &str = "HEAD";
 pub const PACKED: &str = "packed";
 
@@ -81,7 +82,10 @@ pub fn table_dir(table: &str) -> String {
 
 /// The directory of a partition: `warehouse/bars/symbol=600519`.
 pub fn part_dir(table: &str, columns: &[&str], part: &Part) -> String {
-    let mut dir = table_dir(table);
+    part_below(table_dir(table), columns, part)
+}
+
+fn part_below(mut dir: String, columns: &[&str], part: &Part) -> String {
     match part {
         Part::Packed => {
             dir.push('/');
@@ -97,6 +101,33 @@ pub fn part_dir(table: &str, columns: &[&str], part: &Part) -> String {
         }
     }
     dir
+}
+
+pub fn archive_dir(table: &str) -> String {
+    format!("{ARCHIVE}/{table}")
+}
+
+/// Where a partition's archived rows lie: `archive/bars/symbol=600519`.
+pub fn archive_part_dir(table: &str, columns: &[&str], part: &Part) -> String {
+    part_below(archive_dir(table), columns, part)
+}
+
+/// A file of archived rows.
+pub fn archived_name(id: &SegmentId) -> String {
+    format!("arc-{id}.parquet")
+}
+
+pub fn parse_archived(name: &str) -> Option<SegmentId> {
+    name.strip_prefix("arc-")?.strip_suffix(".parquet")?.parse().ok()
+}
+
+/// The list of one archive's files; its number is the seq of the commit that makes it valid.
+pub fn archive_name(seq: u64) -> String {
+    format!("{seq:010}.archive")
+}
+
+pub fn parse_archive(name: &str) -> Option<u64> {
+    padded(name.strip_suffix(".archive")?, 10)
 }
 
 pub fn segment_name(kind: SegmentKind, id: &SegmentId) -> String {
@@ -189,6 +220,19 @@ mod tests {
         assert_eq!(parse_entry("1.e"), None);
         assert_eq!(parse_entry("00000000000001.e"), None);
         assert_eq!(parse_entry("+000000000001.e"), None);
+    }
+
+    #[test]
+    fn archived_files_are_no_segments() {
+        let id = SegmentId { txn: TxnId { start: 7, session: 9, counter: 1 }, n: 2 };
+        let name = archived_name(&id);
+        assert_eq!(name, "arc-7.0000000000000009.1-2.parquet");
+        assert_eq!((parse_archived(&name), parse_segment(&name)), (Some(id), None));
+        assert_eq!(parse_archive(&archive_name(12)), Some(12));
+        assert_eq!(archive_name(12), "0000000012.archive");
+        assert_eq!((parse_archive("12.archive"), parse_archive("x.archive")), (None, None));
+        let part = Part::Of(vec![Symbol::new("A/B").unwrap()]);
+        assert_eq!(archive_part_dir("bars", &["symbol"], &part), "archive/bars/symbol=A%2FB");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `checkpoint`, `lakefile` are the bytes, as FORMAT.md tells them; `layout` is
 //! the only place where a path is spelled; `invariants` are the rules.
 
+pub mod archive;
 pub mod census;
 pub mod checkpoint;
 pub mod codec;

@@ -168,7 +168,7 @@ impl Stretch {
 }
 
 /// Adds a mask to those of a segment; stretches that meet become one.
-pub(crate) fn add(masks: &mut Vec<Mask>, mut new: Mask) {
+pub fn add(masks: &mut Vec<Mask>, mut new: Mask) {
     while let Some((i, joined)) = masks.iter().enumerate().find_map(|(i, m)| {
         let joined = (m.owners == new.owners).then(|| m.stretch.join(&new.stretch)).flatten();
         joined.map(|j| (i, j))

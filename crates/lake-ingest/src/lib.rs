@@ -34,6 +34,7 @@ mod sqlfeed;
 mod stored;
 mod stream;
 mod tag;
+mod unarchive;
 pub mod watch;
 
 pub use alter::{Alteration, alter_table};

@@ -70,6 +70,7 @@ impl LogError {
             LogError::NoLake(_) | LogError::Future { .. } | LogError::TooEarly(_) => Kind::NotFound,
             LogError::Unsafe { .. } => Kind::UnsafeFs,
             LogError::Lake { source: BadLake::Damaged(_), .. } => Kind::Damaged,
+            LogError::Lake { source: BadLake::Backup, .. } => Kind::BadInput,
             LogError::Lake { .. } => Kind::Newer,
             LogError::Entry { source, .. } | LogError::Census { source, .. }
                 if source.is_newer() =>
@@ -99,6 +100,12 @@ impl LogError {
                 let remedy = findings.iter().find(|f| !f.ok).map(|f| f.remedy.clone());
                 let remedy = remedy.unwrap_or_default();
                 format!("{remedy}; or insist with --accept-unsafe-fs, at your own risk")
+            }
+            LogError::Lake { source: BadLake::Backup, path } => {
+                format!(
+                    "make a lake of it: lake-writer --lake NEW restore --from {}",
+                    path.display()
+                )
             }
             LogError::Lake { source: BadLake::Damaged(_), .. } => {
                 "restore _lake/LAKE from a backup".into()

@@ -46,35 +46,49 @@ impl crate::Lake {
             Err(LogError::NoLake(_)) => {}
             Err(error) => return Err(error),
         }
-        let root = Root::create(path)?;
-        for dir in DIRECTORIES {
-            root.make_dir(dir)?;
-        }
-        let staging = root.dir(layout::STAGING)?;
-        let findings = probe(&root, &staging)?;
-        if findings.iter().any(|f| !f.ok) && !options.accept_unsafe_fs {
-            return Err(LogError::Unsafe { path: path.to_owned(), findings });
-        }
-        let locks = root.dir(layout::LOCKS)?;
-        for name in layout::LOCK_FILES {
-            LockFile::create(&locks, name)?;
-        }
-        locks.sync()?;
-        root.make_dir(&layout::epoch_dir(0))?;
-        let system = root.dir(layout::SYSTEM)?;
-        Hint::create(&system, layout::HEAD)?;
-        let top = root.top()?;
-        if !top.exists(layout::SETTINGS)? {
-            let tmp = format!("settings-{:016x}", random::session()?);
-            let _ = publish_new(&staging, &tmp, &top, layout::SETTINGS, SETTINGS.as_bytes())?;
-        }
-        for dir in DIRECTORIES {
-            root.sync_parents(dir)?;
-        }
-        let id = format!("{:016x}{:016x}", random::session()?, random::session()?);
-        let text = LakeFile::new(id, clock::now_us()).to_text();
-        let tmp = format!("lake-{:016x}", random::session()?);
-        let link = publish_new(&staging, &tmp, &system, layout::LAKE_FILE, text.as_bytes())?;
+        let (root, findings) = lay_out(path, options)?;
+        let link = sign(&root, &LakeFile::new(new_id()?, clock::now_us()))?;
         Ok(Created { new: link == Link::Done, findings })
     }
+}
+
+/// Everything a lake needs but the file that says that it is one.
+pub(crate) fn lay_out(path: &Path, options: &InitOptions) -> Result<(Root, Vec<Finding>)> {
+    let root = Root::create(path)?;
+    for dir in DIRECTORIES {
+        root.make_dir(dir)?;
+    }
+    let staging = root.dir(layout::STAGING)?;
+    let findings = probe(&root, &staging)?;
+    if findings.iter().any(|f| !f.ok) && !options.accept_unsafe_fs {
+        return Err(LogError::Unsafe { path: path.to_owned(), findings });
+    }
+    let locks = root.dir(layout::LOCKS)?;
+    for name in layout::LOCK_FILES {
+        LockFile::create(&locks, name)?;
+    }
+    locks.sync()?;
+    root.make_dir(&layout::epoch_dir(0))?;
+    let system = root.dir(layout::SYSTEM)?;
+    Hint::create(&system, layout::HEAD)?;
+    let top = root.top()?;
+    if !top.exists(layout::SETTINGS)? {
+        let tmp = format!("settings-{:016x}", random::session()?);
+        let _ = publish_new(&staging, &tmp, &top, layout::SETTINGS, SETTINGS.as_bytes())?;
+    }
+    for dir in DIRECTORIES {
+        root.sync_parents(dir)?;
+    }
+    Ok((root, findings))
+}
+
+pub(crate) fn new_id() -> Result<String> {
+    Ok(format!("{:016x}{:016x}", random::session()?, random::session()?))
+}
+
+/// From here on it is a lake.
+pub(crate) fn sign(root: &Root, lake: &LakeFile) -> Result<Link> {
+    let (staging, system) = (root.dir(layout::STAGING)?, root.dir(layout::SYSTEM)?);
+    let tmp = format!("lake-{:016x}", random::session()?);
+    Ok(publish_new(&staging, &tmp, &system, layout::LAKE_FILE, lake.to_text().as_bytes())?)
 }

@@ -1,5 +1,9 @@
 //! Why maintenance stopped. What it did before stands.
 
+use std::path::PathBuf;
+
+use lake_core::entry::BadFile;
+use lake_core::id::Version;
 use lake_core::kind::Kind;
 use lake_core::state::Conflict;
 use lake_log::{LogError, store_kind};
@@ -30,8 +34,24 @@ pub enum MaintainError {
          are live: too large a share to be what killed writers left"
     )]
     TooMuch { files: u64, bytes: u64, live: u64 },
+    #[error("{} is no backup of this lake, and not empty", .0.display())]
+    NoBackup(PathBuf),
+    #[error("{} holds version {there}, and this lake is at {here}", .path.display())]
+    NewerBackup { path: PathBuf, there: Version, here: Version },
+    #[error("{} is a lake with something in it", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("another backup to {} is at work", .0.display())]
+    BackingUp(PathBuf),
     #[error("nothing called {0} is in the trash")]
     NoBatch(String),
+    #[error("table {0} has no order column, so its rows have no age")]
+    NoOrder(String),
+    #[error("table {table} is ordered by {column}, which is {ty} and tells no age")]
+    NoAge { table: String, column: String, ty: String },
+    #[error("table {table} is ordered by {column}, a text: its rows cannot be cut there")]
+    NoCut { table: String, column: String },
+    #[error("the list of archived files {path} is damaged")]
+    Archive { path: String, source: BadFile },
     #[error("somebody changed what it was based on")]
     Conflict(#[source] Conflict),
 }
@@ -40,7 +60,15 @@ impl MaintainError {
     pub fn kind(&self) -> Kind {
         match self {
             MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
-            MaintainError::Sweeping => Kind::Busy,
+            MaintainError::Sweeping | MaintainError::BackingUp(_) => Kind::Busy,
+            MaintainError::NoBackup(_)
+            | MaintainError::NewerBackup { .. }
+            | MaintainError::NotEmpty(_) => Kind::BadInput,
+            MaintainError::NoOrder(_)
+            | MaintainError::NoAge { .. }
+            | MaintainError::NoCut { .. } => Kind::BadInput,
+            MaintainError::Archive { source, .. } if source.is_newer() => Kind::Newer,
+            MaintainError::Archive { .. } => Kind::Damaged,
             MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
@@ -61,6 +89,21 @@ impl MaintainError {
                 Some("run lake-writer verify".into())
             }
             MaintainError::Sweeping => Some("try again when it is done".into()),
+            MaintainError::NoBackup(_) | MaintainError::NewerBackup { .. } => {
+                Some("nothing was done; give a directory of its own".into())
+            }
+            MaintainError::NotEmpty(_) => {
+                Some("nothing was done; say --lake with a directory that is not there yet".into())
+            }
+            MaintainError::NoOrder(_) | MaintainError::NoCut { .. } => {
+                Some("--by commit goes by when rows were stored".into())
+            }
+            MaintainError::NoAge { .. } => Some(
+                "say --before with a value of that column, or --by commit to go by when rows were \
+                 stored"
+                    .into(),
+            ),
+            MaintainError::Archive { .. } => Some("restore it from a backup".into()),
             MaintainError::TooMuch { .. } => Some(
                 "nothing was done. Is _lake/log whole, and not from an older backup? If so, say \
                  --max-share with a larger share"

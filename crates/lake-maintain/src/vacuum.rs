@@ -16,9 +16,10 @@
 //!    be about to move a file in.
 //! 6. The log is truncated last, and not beyond what was swept (V7).
 
+mod archived;
 mod floor;
 mod leftovers;
-mod listing;
+pub(crate) mod listing;
 mod orphans;
 mod plan;
 mod reach;
@@ -45,6 +46,7 @@ use self::plan::Plan;
 use self::reach::Reach;
 use self::trash::Batch;
 
+pub use self::archived::tidy_archive;
 pub use self::trash::{Trashed, list};
 pub use self::undelete::{Restored, undelete};
 
@@ -111,7 +113,8 @@ pub struct Report {
     pub superseded: Count,
     /// Files that were never committed: moved to the trash.
     pub orphans: Count,
-    /// What else dead processes left in staging, spool and quarantine.
+    /// What else dead processes left in staging, spool, quarantine and archive, and what
+    /// was brought back from there.
     pub leftovers: Count,
     /// Files that were in the trash for longer than the grace: gone for good.
     pub emptied: Count,
@@ -185,6 +188,7 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
         batch.take(&file.path, &mut report.orphans, &mut report.foreign)?;
     }
     report.leftovers = leftovers::sweep(lake, &mut batch, &mut report.foreign)?;
+    archived::sweep(lake, &mut batch, &mut report.leftovers, &mut report.foreign)?;
     report.trash = batch.settle()?;
     report.boundary = lake.truncate_to(safe)?;
     report.version = lake.state().version;
@@ -211,6 +215,7 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     plan.superseded.iter().for_each(|file| report.superseded.add(file.bytes));
     orphans.dead().for_each(|file| report.orphans.add(file.bytes));
     report.leftovers = leftovers::count(lake, &mut report.foreign)?;
+    archived::count(lake, &mut report.leftovers)?;
     report.held = plan.held.into_iter().chain(orphans.held()).collect();
     report.foreign.extend(listing.foreign.into_iter().chain(orphans.foreign));
     Ok(report)

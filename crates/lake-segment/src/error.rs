@@ -19,7 +19,7 @@ pub enum SegmentError {
 }
 
 impl SegmentError {
-    pub(crate) fn arrow(error: ArrowError) -> SegmentError {
+    pub fn arrow(error: ArrowError) -> SegmentError {
         SegmentError::Encode(error.into())
     }
 

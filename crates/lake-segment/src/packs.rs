@@ -197,13 +197,14 @@ pub fn column<'a>(def: &TableDef, batch: &'a RecordBatch, id: FieldId) -> Option
     batch.columns().get(at)
 }
 
-fn symbols_at(def: &TableDef, batch: &RecordBatch, row: usize) -> Vec<Symbol> {
+/// Whose row it is, in a batch with the table's newest schema.
+pub fn symbols_at(def: &TableDef, batch: &RecordBatch, row: usize) -> Vec<Symbol> {
     let text = |id| column(def, batch, id).map(|c| c.as_string::<i32>().value(row));
     def.partition_by.iter().filter_map(|id| Symbol::new(text(*id)?).ok()).collect()
 }
 
-/// Where the symbol that stands at `start` ends.
-fn end_of(def: &TableDef, batch: &RecordBatch, start: usize) -> usize {
+/// Where the symbol that stands at `start` ends, in sorted rows.
+pub fn end_of(def: &TableDef, batch: &RecordBatch, start: usize) -> usize {
     let columns: Vec<_> =
         def.partition_by.iter().filter_map(|id| column(def, batch, *id)).collect();
     let same = |row: usize| {

@@ -155,7 +155,8 @@ fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::e
         .unwrap_or_else(|_| Err(ParquetError::General("its pages make no sense".into())))
 }
 
-fn hash(file: &mut impl Read) -> std::io::Result<u64> {
+/// xxh3 of all that is still to be read.
+pub fn hash(file: &mut impl Read) -> std::io::Result<u64> {
     let (mut hash, mut block) = (Xxh3::new(), vec![0; BLOCK]);
     loop {
         match file.read(&mut block)? {

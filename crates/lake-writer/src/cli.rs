@@ -5,6 +5,7 @@ use lake_cli::complete::{Completions, Man};
 use lake_cli::{Console, Failure, Global, Outcome};
 
 use crate::commands::alter::Alter;
+use crate::commands::backup::Backup;
 use crate::commands::compact::Compact;
 use crate::commands::create::Create;
 use crate::commands::delete::Delete;
@@ -16,10 +17,12 @@ use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
 use crate::commands::quarantine::Quarantine;
 use crate::commands::restore::Restore;
+use crate::commands::retain::Retain;
 use crate::commands::run::Run;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
 use crate::commands::tasks::Tasks;
+use crate::commands::unarchive::Unarchive;
 use crate::commands::undelete::Undelete;
 use crate::commands::vacuum::Vacuum;
 use crate::commands::watch::Watch;
@@ -62,8 +65,11 @@ enum Command {
     Tag(Tag),
     Restore(Restore),
     Compact(Compact),
+    Retain(Retain),
+    Unarchive(Unarchive),
     Vacuum(Vacuum),
     Undelete(Undelete),
+    Backup(Backup),
     Status(Status),
     Health(Health),
     Run(Run),
@@ -96,8 +102,11 @@ impl Cli {
             Command::Tag(command) => command.run(lake, console),
             Command::Restore(command) => command.run(lake, console),
             Command::Compact(command) => command.run(lake, console),
+            Command::Retain(command) => command.run(lake, console),
+            Command::Unarchive(command) => command.run(lake, console),
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
+            Command::Backup(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Health(command) => command.run(lake, console),
             Command::Run(command) => command.run(lake, console),

@@ -12,9 +12,17 @@ use crate::alerts;
 use crate::tasks;
 
 const FILE: &str = "lake.toml";
-const KNOWN: &[&str] = &["tables.*.increment_layout", VACUUM_GRACE.name, MOUNT_AFTER_COMMIT];
 /// A file for DuckDB's clients, by its path or its name in the lake's directory.
 const MOUNT_AFTER_COMMIT: &str = "mount.after_commit";
+const KNOWN: &[&str] = &[
+    "tables.*.increment_layout",
+    "tables.*.retain",
+    "tables.*.retain_by",
+    "tables.*.archive",
+    "quarantine.keep",
+    VACUUM_GRACE.name,
+    MOUNT_AFTER_COMMIT,
+];
 
 const VACUUM_GRACE: Key<Duration> = Key {
     name: "vacuum.grace",
@@ -49,6 +57,67 @@ pub(crate) fn vacuum_grace(lake: &Path, flag: Option<Duration>) -> Result<Durati
 /// The file into which `lake-query` mounts the lake after each commit.
 pub(crate) fn mount_after_commit(lake: &Path) -> Result<Option<PathBuf>, Failure> {
     Ok(read(lake)?.text(MOUNT_AFTER_COMMIT).map(|file| lake.join(file)))
+}
+
+/// How long a table's rows stay, and what becomes of them then:
+///
+/// ```toml
+/// [tables.bars]
+/// retain = "90d"
+/// retain_by = "order"
+/// archive = true
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) older_than: Option<Duration>,
+    pub(crate) by: Option<By>,
+    pub(crate) archive: bool,
+}
+
+/// By what the age of rows is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum By {
+    /// The table's first order column, a DATE or TIMESTAMP
+    Order,
+    /// When they were stored: whole files, each by its newest row
+    Commit,
+}
+
+impl By {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            By::Order => "order",
+            By::Commit => "commit",
+        }
+    }
+}
+
+pub(crate) fn retention(lake: &Path, table: &str) -> Result<Retention, Failure> {
+    let config = read(lake)?;
+    let of = |what: &str| format!("tables.{table}.{what}");
+    let choice = |name: String, words: [&str; 2]| match config.text(&name) {
+        None => Ok(None),
+        Some(text) if words.contains(&text) => Ok(Some(text == words[0])),
+        Some(other) => Err(Failure::bad_input(format!("{FILE}: {name} is {other:?}"))
+            .hint(format!("it is {} or {}", words[0], words[1]))),
+    };
+    let by = choice(of("retain_by"), ["order", "commit"])?;
+    Ok(Retention {
+        older_than: time(&config, &of("retain"))?,
+        by: by.map(|order| if order { By::Order } else { By::Commit }),
+        archive: choice(of("archive"), ["true", "false"])?.unwrap_or(false),
+    })
+}
+
+/// How long rejected rows are kept; None: until somebody drops them.
+pub(crate) fn quarantine_keep(lake: &Path) -> Result<Option<Duration>, Failure> {
+    time(&read(lake)?, "quarantine.keep")
+}
+
+fn time(config: &Config, name: &str) -> Result<Option<Duration>, Failure> {
+    let Some(text) = config.text(name) else { return Ok(None) };
+    let unusable = |e| Failure::bad_input(format!("cannot use {name} from {FILE}")).because(&e);
+    parse::duration(text).map(Some).map_err(unusable)
 }
 
 pub(crate) fn read(lake: &Path) -> Result<Config, Failure> {

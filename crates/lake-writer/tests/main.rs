@@ -11,6 +11,7 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod quarantine;
+mod retain;
 mod scheduling;
 #[cfg(target_os = "linux")]
 mod signals;

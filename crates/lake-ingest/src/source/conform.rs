@@ -205,9 +205,21 @@ pub(crate) fn of_batch(
     optional: &[FieldId],
     partition_by: &[FieldId],
 ) -> Result<Box<dyn Source>> {
+    of_named("batch".into(), batch, schema, arrow, optional, partition_by)
+}
+
+/// The same of a batch that errors call by its name.
+pub(crate) fn of_named(
+    name: Arc<str>,
+    batch: &RecordBatch,
+    schema: &Schema,
+    arrow: &SchemaRef,
+    optional: &[FieldId],
+    partition_by: &[FieldId],
+) -> Result<Box<dyn Source>> {
     let target = Target::new(schema, arrow, optional, partition_by);
     let options = SourceOptions::default();
-    let mut conform = Conform::new("batch".into(), &batch.schema(), &options, target)?;
+    let mut conform = Conform::new(name, &batch.schema(), &options, target)?;
     conform.push(batch.clone());
     Ok(Box::new(conform))
 }

@@ -47,7 +47,7 @@ pub use chunk::{Chunk, Reject, Rejects, Source};
 pub(crate) use chunk::{NULL_WHY, Places};
 pub(crate) use column::check_default;
 pub use column::value_of;
-pub(crate) use conform::{of_batch, row_text};
+pub(crate) use conform::{of_batch, of_named, row_text};
 pub use expand::expand;
 pub(crate) use fields::{Fields, Spelling, of_row};
 pub(crate) use file::size as file_size;

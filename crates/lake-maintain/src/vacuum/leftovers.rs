@@ -85,6 +85,7 @@ fn is_staged(name: &str) -> bool {
     name == "ready"
         || layout::parse_ready(name).is_some()
         || layout::parse_checkpoint(name).is_some()
+        || layout::parse_archive(name).is_some()
         || name.strip_suffix(".tmp").is_some_and(|stem| layout::parse_segment(stem).is_some())
         || name.strip_suffix(".e").is_some_and(is_entry)
 }

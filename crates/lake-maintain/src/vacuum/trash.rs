@@ -199,8 +199,12 @@ fn is_ours(path: &str) -> bool {
         layout::SPOOL => layout::parse_ready(name).is_some(),
         layout::QUARANTINE => layout::is_log_leftover(name),
         _ => {
-            let top = dir.split('/').next();
-            top == Some(layout::WAREHOUSE) && layout::parse_segment(name).is_some()
+            let is_list = || layout::parse_archive(name).is_some();
+            match dir.split('/').next() {
+                Some(layout::WAREHOUSE) => layout::parse_segment(name).is_some(),
+                Some(layout::ARCHIVE) => layout::parse_archived(name).is_some() || is_list(),
+                _ => false,
+            }
         }
     }
 }

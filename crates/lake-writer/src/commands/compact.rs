@@ -53,10 +53,10 @@ pub(crate) struct Compact {
 
 /// How far it is, and whether it is to end.
 #[derive(Default)]
-struct Watched {
-    rows: AtomicU64,
-    due: AtomicU64,
-    stop: AtomicBool,
+pub(crate) struct Watched {
+    pub(crate) rows: AtomicU64,
+    pub(crate) due: AtomicU64,
+    pub(crate) stop: AtomicBool,
 }
 
 impl Watch for Watched {
@@ -149,7 +149,7 @@ fn receipt(done: &Compacted) -> Record {
         .with("elapsed_ms", done.elapsed_ms)
 }
 
-fn tally(clock: &Stopwatch, watched: &Watched) -> Tally {
+pub(crate) fn tally(clock: &Stopwatch, watched: &Watched) -> Tally {
     let (rows, due) = (watched.rows.load(Ordering::Relaxed), watched.due.load(Ordering::Relaxed));
     Tally {
         elapsed: clock.elapsed(),

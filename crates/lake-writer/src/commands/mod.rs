@@ -1,6 +1,7 @@
 //! One command a file: its flags, and what it does with them.
 
 pub(crate) mod alter;
+pub(crate) mod backup;
 mod batch;
 pub(crate) mod compact;
 pub(crate) mod create;
@@ -18,12 +19,14 @@ pub(crate) mod quarantine;
 mod receipt;
 mod report;
 pub(crate) mod restore;
+pub(crate) mod retain;
 mod retry;
 pub(crate) mod run;
 pub(crate) mod status;
 mod stream;
 pub(crate) mod tag;
 pub(crate) mod tasks;
+pub(crate) mod unarchive;
 pub(crate) mod undelete;
 pub(crate) mod vacuum;
 pub(crate) mod watch;

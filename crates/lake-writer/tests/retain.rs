@@ -1,0 +1,183 @@
+//! retain, unarchive, backup and restore --from, as a shell sees them.
+
+// The whole file is a test; clippy knows that of functions marked so only.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use serde_json::{Value, json};
+
+use crate::kit::Shell;
+
+const SCHEMA: &str = "symbol VARCHAR, date DATE, close DOUBLE";
+
+fn bars() -> Shell {
+    let shell = Shell::new();
+    let key = ["--partition-by", "symbol", "--key", "symbol,date"];
+    shell.json(&[&["create", "bars", "--schema", SCHEMA][..], &key].concat());
+    shell.put("a.csv", "symbol,date,close\nA,2020-01-01,1\nA,2020-01-02,2\nA,2999-01-01,3\n");
+    shell.put("b.csv", "symbol,date,close\nB,2020-01-01,4\nB,2020-01-05,5\n");
+    shell.json(&["ingest", "bars", "a.csv"]);
+    shell.json(&["ingest", "bars", "b.csv"]);
+    shell
+}
+
+fn settings(shell: &Shell, text: &str) {
+    shell.put("lake/lake.toml", text);
+}
+
+fn field(rows: &Value, name: &str) -> Vec<Value> {
+    rows.as_array().unwrap().iter().map(|row| row[name].clone()).collect()
+}
+
+#[test]
+fn a_table_is_cut_at_a_value_or_an_age() {
+    let shell = bars();
+    let plan = shell.json(&["retain", "bars", "--before", "2020-01-02", "--dry-run"]);
+    assert_eq!(
+        (field(&plan, "symbol"), field(&plan, "rows")),
+        (vec![json!("A"), json!("B")], vec![json!(1), json!(1)])
+    );
+    let version = shell.json(&["status"])["version"].as_u64().unwrap();
+    let done = shell.json(&["retain", "bars", "--before", "2020-01-02"]);
+    assert_eq!((&done["version"], &done["rows_dropped"]), (&json!(version + 1), &Value::Null));
+    assert_eq!((&done["segments_removed"], &done["segments_masked"]), (&json!(0), &json!(2)));
+    let left = shell.json(&["retain", "bars", "--older-than", "365d", "--dry-run"]);
+    assert_eq!(
+        (field(&left, "symbol"), field(&left, "rows")),
+        (vec![json!("A"), json!("B")], vec![json!(1), json!(1)])
+    );
+    shell.json(&["compact", "--full"]);
+    let said = shell.run_as("json", &["retain", "bars", "--older-than", "365d"]);
+    assert!(said.err.contains("not known"), "{}", said.err);
+    assert_eq!(said.json()["by"], "order");
+    let nothing = shell.json(&["retain", "bars", "--older-than", "365d"]);
+    assert_eq!(
+        (&nothing["version"], &nothing["rows_dropped"]),
+        (&said.json()["version"], &json!(0))
+    );
+    // By commit nothing is an hour old yet, and everything is older than a zero age.
+    let done = shell.json(&["retain", "bars", "--older-than", "1h", "--by", "commit"]);
+    assert_eq!(done["segments_removed"], 0);
+    let done = shell.json(&["retain", "bars", "--older-than", "0s", "--by", "commit"]);
+    assert_eq!((&done["segments_removed"], &done["by"]), (&json!(1), &json!("commit")));
+    assert_eq!(shell.rows(), 0);
+}
+
+#[test]
+fn what_cannot_be_cut_is_said() {
+    let shell = bars();
+    let refused = |args: &str, words: &str| {
+        shell.refused(&args.split(' ').collect::<Vec<_>>(), words);
+    };
+    refused("retain nope --older-than 1d", "no table nope");
+    refused("retain bars", "nobody says how old rows of bars may be");
+    refused("retain --older-than 1d", "<TABLE>");
+    refused("retain bars --before 5", "column date");
+    refused("retain bars --before 5 --by commit", "is not a time");
+    refused("retain bars --older-than 1d --before 2020-01-01", "cannot be used with");
+    shell.json(&["create", "ids", "--schema", "id BIGINT, x DOUBLE", "--key", "id"]);
+    refused("retain ids --older-than 1d", "is ordered by id, which is BIGINT");
+    assert_eq!(shell.json(&["retain", "ids", "--before", "7"])["before"], "7");
+    settings(&shell, "[tables.bars]\nretain = \"90\"\n");
+    refused("retain", "tables.bars.retain");
+    settings(&shell, "[tables.bars]\nretain = \"9d\"\nretain_by = \"size\"\n");
+    refused("retain", "retain_by");
+}
+
+#[test]
+fn lake_toml_says_what_a_run_without_a_table_does() {
+    let shell = bars();
+    assert_eq!(shell.json(&["retain"]), json!([]));
+    settings(
+        &shell,
+        "[tables.bars]\nretain = \"30d\"\narchive = true\n\n[quarantine]\nkeep = \"1d\"\n",
+    );
+    shell.put("bad.csv", "symbol,date,close\nA,2020-01-01,x\n");
+    shell.json(&["ingest", "bars", "bad.csv", "--on-error", "quarantine"]);
+    let done = shell.json(&["retain"]);
+    assert_eq!(
+        (field(&done, "table"), field(&done, "rows_archived")),
+        (vec![json!("bars")], vec![json!(4)])
+    );
+    settings(&shell, "[quarantine]\nkeep = \"0s\"\n");
+    assert_eq!(field(&shell.json(&["retain", "--dry-run"]), "by"), [json!("quarantine")]);
+    assert_eq!(shell.json(&["quarantine", "list"]).as_array().unwrap().len(), 1);
+    let done = shell.json(&["retain"]);
+    assert_eq!(
+        (field(&done, "by"), field(&done, "rows_dropped")),
+        (vec![json!("quarantine")], vec![json!(1)])
+    );
+    assert_eq!(shell.json(&["quarantine", "list"]), json!([]));
+}
+
+#[test]
+fn what_is_archived_comes_back_once_and_wins_over_nothing() {
+    let shell = bars();
+    let done = shell.json(&["retain", "bars", "--before", "2020-01-03", "--archive"]);
+    assert_eq!((&done["rows_archived"], &done["archive_files"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        shell.json(&["retain", "bars", "--before", "2020-02-01", "--archive"])["rows_archived"],
+        1
+    );
+    assert_eq!(shell.files("lake/archive/bars/symbol=A"), 1);
+    shell.put("c.csv", "symbol,date,close\nA,2020-01-02,9\n");
+    shell.json(&["ingest", "bars", "c.csv"]);
+    shell.json(&["alter", "bars", "add-column", "currency", "VARCHAR", "DEFAULT", "CNY"]);
+    let list = shell.json(&["unarchive", "--list"]);
+    assert_eq!(
+        (field(&list, "archive"), field(&list, "rows")),
+        (vec![json!(1), json!(2)], vec![json!(3), json!(1)])
+    );
+    assert_eq!(field(&list, "max_key"), [json!("2020-01-02"), json!("2020-01-05")]);
+    assert_eq!(shell.json(&["unarchive", "bars", "--before", "2020-01-02"])["archives"], 0);
+    let done = shell.json(&["unarchive", "bars", "--before", "2020-01-03"]);
+    assert_eq!(
+        (&done["rows_in"], &done["rows_written"], &done["rows_superseded"]),
+        (&json!(3), &json!(2), &json!(1))
+    );
+    assert_eq!(shell.json(&["unarchive", "--list", "bars"]).as_array().unwrap().len(), 1);
+    assert_eq!(shell.files("lake/archive"), 2, "a file and its list");
+    assert_eq!(shell.json(&["unarchive", "bars"])["rows_written"], 1);
+    let nothing = shell.json(&["unarchive", "bars"]);
+    assert_eq!((&nothing["archives"], &nothing["rows_in"]), (&json!(0), &json!(0)));
+    shell.json(&["compact", "--full"]);
+    assert_eq!((shell.rows(), shell.files("lake/archive")), (5, 0));
+    shell.refused(&["unarchive"], "<TABLE>");
+    shell.refused(&["unarchive", "nope"], "no table nope");
+}
+
+#[test]
+fn rows_that_no_longer_fit_are_refused_and_stay_archived() {
+    let shell = bars();
+    shell.put("n.csv", "symbol,date,close\nC,2020-01-01,\n");
+    shell.json(&["ingest", "bars", "n.csv"]);
+    shell.json(&["retain", "bars", "--before", "2020-01-03", "--archive"]);
+    shell.json(&["alter", "bars", "set-not-null", "close"]);
+    shell.refused(&["unarchive", "bars"], "archive 1 of bars");
+    assert_eq!(shell.json(&["unarchive", "--list"]).as_array().unwrap().len(), 1);
+    shell.json(&["alter", "bars", "drop-not-null", "close"]);
+    assert_eq!(shell.json(&["unarchive", "bars"])["rows_written"], 4);
+}
+
+#[test]
+fn a_backup_is_a_lake_to_read_and_makes_a_new_one() {
+    let shell = bars();
+    let done = shell.json(&["backup", "copy"]);
+    assert_eq!(
+        (&done["version"], &done["files"], &done["backup"]),
+        (&json!(3), &json!(2), &json!("copy"))
+    );
+    let again = shell.json(&["backup", "copy"]);
+    assert_eq!((&again["files_kept"], &again["files_linked"]), (&json!(2), &json!(0)));
+    shell.refused(&["--lake", "copy", "ingest", "bars", "a.csv"], "it is a backup");
+    shell.refused(&["backup", "lake"], "no backup of this lake");
+    let done = shell.json(&["--lake", "new", "restore", "--from", "copy"]);
+    assert_eq!(
+        (&done["version"], &done["files_copied"], &done["lake"]),
+        (&json!(3), &json!(2), &json!("new"))
+    );
+    let table = shell.json(&["--lake", "new", "ingest", "bars", "a.csv"]);
+    assert_eq!(table["version"], 4);
+    shell.refused(&["--lake", "new", "restore", "--from", "copy"], "a lake with something in it");
+    shell.refused(&["restore"], "--to");
+    shell.refused(&["--lake", "x", "restore", "--from", "nothing"], "no lake at nothing");
+}
