@@ -28,7 +28,7 @@ pub struct Created {
     pub findings: Vec<Finding>,
 }
 
-const DIRECTORIES: [&str; 8] = [
+pub(crate) const DIRECTORIES: [&str; 8] = [
     layout::LOG,
     layout::CHECKPOINTS,
     layout::LOCKS,

@@ -7,6 +7,7 @@
 //! before. The steps W1-W9 and R1-R6 of the comments are those of FORMAT.md.
 
 mod at;
+mod audit;
 mod boundary;
 mod checkpoint;
 mod commit;
@@ -26,6 +27,7 @@ mod truncate;
 mod tests;
 
 pub use at::{At, BadAt};
+pub use audit::{Audit, Flaw, Witness, audit};
 pub use boundary::Slots;
 pub use commit::Outcome;
 pub use error::{LogError, Result, store_kind};

@@ -18,10 +18,10 @@
 
 mod floor;
 mod leftovers;
-mod listing;
+pub(crate) mod listing;
 mod orphans;
 mod plan;
-mod reach;
+pub(crate) mod reach;
 mod trash;
 mod undelete;
 
@@ -216,8 +216,8 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     Ok(report)
 }
 
-/// V1: the lock that vacuum and undelete share.
-fn alone(lake: &Lake) -> Result<Guard> {
+/// V1: the lock that vacuum, undelete and repair share.
+pub(crate) fn alone(lake: &Lake) -> Result<Guard> {
     let lock = LockFile::new(&lake.root().dir(layout::LOCKS)?, layout::LOCK_VACUUM)?;
     lock.try_exclusive(0)?.ok_or(MaintainError::Sweeping)
 }

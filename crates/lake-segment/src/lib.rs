@@ -9,6 +9,7 @@
 
 mod digest;
 mod error;
+mod examine;
 mod format;
 mod merge;
 mod metadata;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use digest::row_sum;
 pub use error::{Result, SegmentError};
+pub use examine::{Contents, Footer, fingerprint, mask_fits};
 pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
 pub use metadata::Provenance;

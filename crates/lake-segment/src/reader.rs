@@ -150,12 +150,12 @@ impl Iterator for SegmentReader {
 }
 
 /// Damaged bytes may panic the decoder; that is a damaged file all the same.
-fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
+pub(crate) fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(ParquetError::General("its pages make no sense".into())))
 }
 
-fn hash(file: &mut impl Read) -> std::io::Result<u64> {
+pub(crate) fn hash(file: &mut impl Read) -> std::io::Result<u64> {
     let (mut hash, mut block) = (Xxh3::new(), vec![0; BLOCK]);
     loop {
         match file.read(&mut block)? {

@@ -19,6 +19,7 @@ use crate::commands::status::Status;
 use crate::commands::tag::Tag;
 use crate::commands::undelete::Undelete;
 use crate::commands::vacuum::Vacuum;
+use crate::commands::verify::Verify;
 use crate::commands::watch::Watch;
 
 const AFTER_HELP: &str = "\
@@ -61,6 +62,7 @@ enum Command {
     Compact(Compact),
     Vacuum(Vacuum),
     Undelete(Undelete),
+    Verify(Verify),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -91,6 +93,7 @@ impl Cli {
             Command::Compact(command) => command.run(lake, console),
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
+            Command::Verify(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),

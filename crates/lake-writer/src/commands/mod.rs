@@ -23,6 +23,7 @@ mod stream;
 pub(crate) mod tag;
 pub(crate) mod undelete;
 pub(crate) mod vacuum;
+pub(crate) mod verify;
 pub(crate) mod watch;
 
 use lake_cli::render::{Column, Rows};
