@@ -3,12 +3,16 @@
 
 use std::path::Path;
 
+use lake_core::checkpoint;
 use lake_core::lakefile::LakeFile;
 use lake_core::layout;
+use lake_core::salvage::Salvage;
 use lake_store::{Finding, Hint, Link, LockFile, Root, clock, probe, publish_new, random};
 
+use crate::boundary::Slots;
 use crate::error::{LogError, Result};
 use crate::files::Files;
+use crate::mend;
 
 const SETTINGS: &str = "\
 # Settings of this lake. Flags and LAKE_* variables win over them.
@@ -46,35 +50,77 @@ impl crate::Lake {
             Err(LogError::NoLake(_)) => {}
             Err(error) => return Err(error),
         }
-        let root = Root::create(path)?;
-        for dir in DIRECTORIES {
-            root.make_dir(dir)?;
-        }
-        let staging = root.dir(layout::STAGING)?;
-        let findings = probe(&root, &staging)?;
-        if findings.iter().any(|f| !f.ok) && !options.accept_unsafe_fs {
-            return Err(LogError::Unsafe { path: path.to_owned(), findings });
-        }
-        let locks = root.dir(layout::LOCKS)?;
-        for name in layout::LOCK_FILES {
-            LockFile::create(&locks, name)?;
-        }
-        locks.sync()?;
-        root.make_dir(&layout::epoch_dir(0))?;
-        let system = root.dir(layout::SYSTEM)?;
-        Hint::create(&system, layout::HEAD)?;
-        let top = root.top()?;
-        if !top.exists(layout::SETTINGS)? {
-            let tmp = format!("settings-{:016x}", random::session()?);
-            let _ = publish_new(&staging, &tmp, &top, layout::SETTINGS, SETTINGS.as_bytes())?;
-        }
-        for dir in DIRECTORIES {
-            root.sync_parents(dir)?;
-        }
-        let id = format!("{:016x}{:016x}", random::session()?, random::session()?);
-        let text = LakeFile::new(id, clock::now_us()).to_text();
-        let tmp = format!("lake-{:016x}", random::session()?);
-        let link = publish_new(&staging, &tmp, &system, layout::LAKE_FILE, text.as_bytes())?;
+        let (root, findings) = prepare(path, options)?;
+        let id = new_id()?;
+        let link = publish_lake(&root, id)?;
         Ok(Created { new: link == Link::Done, findings })
     }
+
+    /// Makes a lake whose log begins with this state, as a checkpoint; nothing of an
+    /// older log may be there. It is a lake from its last step on.
+    pub fn init_with(path: &Path, options: &InitOptions, salvage: Salvage) -> Result<Created> {
+        match Files::open(path, true) {
+            Ok(_) => return Ok(Created { new: false, findings: Vec::new() }),
+            Err(LogError::NoLake(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let (root, findings) = prepare(path, options)?;
+        let (id, version) = (new_id()?, salvage.version);
+        let state =
+            salvage.into_state(&id).map_err(|rule| LogError::Rule { version, rule })?;
+        root.make_dir(&layout::epoch_dir(layout::epoch(version + 1)))?;
+        root.sync_parents(&layout::epoch_dir(layout::epoch(version + 1)))?;
+        let checkpoints = root.dir(layout::CHECKPOINTS)?;
+        let name = layout::checkpoint_name(version);
+        let staging = root.dir(layout::STAGING)?;
+        let _ = publish_new(&staging, &name, &checkpoints, &name, &checkpoint::to_bytes(&state))?;
+        let slots = Slots { boundary: version, floor: version };
+        let locks = root.dir(layout::LOCKS)?;
+        lake_store::overwrite(&locks, layout::LOCK_PINS, 0, &slots.to_bytes())?;
+        mend::set_head(&root, version)?;
+        let link = publish_lake(&root, id)?;
+        Ok(Created { new: link == Link::Done, findings })
+    }
+}
+
+fn new_id() -> Result<String> {
+    Ok(format!("{:016x}{:016x}", random::session()?, random::session()?))
+}
+
+/// The last step: from here on it is a lake.
+fn publish_lake(root: &Root, id: String) -> Result<Link> {
+    let (staging, system) = (root.dir(layout::STAGING)?, root.dir(layout::SYSTEM)?);
+    let text = LakeFile::new(id, clock::now_us()).to_text();
+    let tmp = format!("lake-{:016x}", random::session()?);
+    Ok(publish_new(&staging, &tmp, &system, layout::LAKE_FILE, text.as_bytes())?)
+}
+
+/// Everything but the file that says that it is a lake.
+fn prepare(path: &Path, options: &InitOptions) -> Result<(Root, Vec<Finding>)> {
+    let root = Root::create(path)?;
+    for dir in DIRECTORIES {
+        root.make_dir(dir)?;
+    }
+    let staging = root.dir(layout::STAGING)?;
+    let findings = probe(&root, &staging)?;
+    if findings.iter().any(|f| !f.ok) && !options.accept_unsafe_fs {
+        return Err(LogError::Unsafe { path: path.to_owned(), findings });
+    }
+    let locks = root.dir(layout::LOCKS)?;
+    for name in layout::LOCK_FILES {
+        LockFile::create(&locks, name)?;
+    }
+    locks.sync()?;
+    root.make_dir(&layout::epoch_dir(0))?;
+    let system = root.dir(layout::SYSTEM)?;
+    Hint::create(&system, layout::HEAD)?;
+    let top = root.top()?;
+    if !top.exists(layout::SETTINGS)? {
+        let tmp = format!("settings-{:016x}", random::session()?);
+        let _ = publish_new(&staging, &tmp, &top, layout::SETTINGS, SETTINGS.as_bytes())?;
+    }
+    for dir in DIRECTORIES {
+        root.sync_parents(dir)?;
+    }
+    Ok((root, findings))
 }

@@ -16,6 +16,7 @@ mod files;
 mod fold;
 mod init;
 mod lake;
+pub mod mend;
 mod recover;
 mod replay;
 mod session;

@@ -32,6 +32,10 @@ pub enum MaintainError {
     TooMuch { files: u64, bytes: u64, live: u64 },
     #[error("nothing called {0} is in the trash")]
     NoBatch(String),
+    #[error("the lake has a log that can be read")]
+    HasLog,
+    #[error("somebody writes to what is left of the lake")]
+    AtWork,
     #[error("somebody changed what it was based on")]
     Conflict(#[source] Conflict),
 }
@@ -40,7 +44,8 @@ impl MaintainError {
     pub fn kind(&self) -> Kind {
         match self {
             MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
-            MaintainError::Sweeping => Kind::Busy,
+            MaintainError::Sweeping | MaintainError::AtWork => Kind::Busy,
+            MaintainError::HasLog => Kind::BadInput,
             MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
@@ -66,6 +71,11 @@ impl MaintainError {
                  --max-share with a larger share"
                     .into(),
             ),
+            MaintainError::HasLog => Some(
+                "nothing was done; lake-writer verify says what is wrong, and repair repairs it"
+                    .into(),
+            ),
+            MaintainError::AtWork => Some("stop all writers, then try again".into()),
             MaintainError::NoBatch(_) => Some("see: lake-writer undelete --list".into()),
             _ => None,
         }

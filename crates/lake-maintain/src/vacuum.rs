@@ -22,7 +22,7 @@ pub(crate) mod listing;
 mod orphans;
 mod plan;
 pub(crate) mod reach;
-mod trash;
+pub(crate) mod trash;
 mod undelete;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod file;
 mod finding;
 mod notes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -79,7 +79,16 @@ impl Meter {
         self.0.stop.store(true, Ordering::Relaxed);
     }
 
-    fn read(&self, rows: u64) -> bool {
+    pub(crate) fn expect(&self, files: u64) {
+        self.0.due.store(files, Ordering::Relaxed);
+    }
+
+    pub(crate) fn looked(&self) {
+        self.0.files.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// False: it is to stop.
+    pub(crate) fn read(&self, rows: u64) -> bool {
         self.0.rows.fetch_add(rows, Ordering::Relaxed);
         !self.0.stop.load(Ordering::Relaxed)
     }
@@ -154,7 +163,7 @@ fn check_files(
     depth: &Depth,
     meter: &Meter,
 ) -> Result<Vec<Finding>> {
-    meter.0.due.store(files.len() as u64, Ordering::Relaxed);
+    meter.expect(files.len() as u64);
     let all: Vec<(&String, &Held)> = files.iter().collect();
     let found: Vec<Vec<Finding>> = all
         .par_iter()
@@ -167,7 +176,7 @@ fn check_files(
             if whats.is_empty() && depth.reads(path) {
                 whats = file::contents(&audit.root, path, &table.def, held, meter)?;
             }
-            meter.0.files.fetch_add(1, Ordering::Relaxed);
+            meter.looked();
             let name = &table.def.name;
             Ok(whats.into_iter().map(|what| Finding::of_file(path, name, held, what)).collect())
         })

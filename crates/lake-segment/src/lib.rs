@@ -26,12 +26,12 @@ pub use error::{Result, SegmentError};
 pub use examine::{Contents, Footer, fingerprint, mask_fits};
 pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
-pub use metadata::Provenance;
+pub use metadata::{Lineage, Provenance};
 pub use packs::{PACK_ROWS, column, write_packs};
 pub use reader::{SegmentReader, Verify};
 pub use staged::{Blank, Files};
 pub use stats::value_at;
-pub use types::{arrow_schema, data_type};
+pub use types::{arrow_schema, data_type, lake_type};
 pub use writer::{Encoded, SegmentWriter, Written};
 
 #[cfg(test)]

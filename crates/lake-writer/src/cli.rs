@@ -14,6 +14,8 @@ use crate::commands::ingest::Ingest;
 use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
 use crate::commands::quarantine::Quarantine;
+use crate::commands::rebuild::Rebuild;
+use crate::commands::repair::Repair;
 use crate::commands::restore::Restore;
 use crate::commands::status::Status;
 use crate::commands::tag::Tag;
@@ -63,6 +65,8 @@ enum Command {
     Vacuum(Vacuum),
     Undelete(Undelete),
     Verify(Verify),
+    Repair(Repair),
+    Rebuild(Rebuild),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -94,6 +98,8 @@ impl Cli {
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
             Command::Verify(command) => command.run(lake, console),
+            Command::Repair(command) => command.run(lake, console),
+            Command::Rebuild(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Completions(command) => command.run::<Cli>(console),
             Command::Man(command) => command.run::<Cli>(console),

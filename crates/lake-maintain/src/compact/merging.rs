@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use lake_core::segment::{Part, Rank, Segment};
 use lake_core::state::Table;
 use lake_segment::{
-    Blank, Files, Format, Merge, MergeInput, MergeOptions, PACK_ROWS, Within, write_packs,
+    Blank, Files, Format, Lineage, Merge, MergeInput, MergeOptions, PACK_ROWS, Within, write_packs,
 };
 use lake_store::Root;
 
@@ -33,6 +33,7 @@ pub(super) struct Input {
     pub(super) segment: Segment,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Merging<'a> {
     pub(super) root: &'a Root,
     pub(super) table: &'a Table,
@@ -76,6 +77,8 @@ impl Merging<'_> {
         let room = self.options.memory / INPUTS_SHARE / at_once;
         let open = |batch: usize| room / (columns * (PAGE + batch * VALUE)).max(1);
         let most = open(SMALL_BATCH).clamp(FEWEST_OPEN, MOST_OPEN);
+        let format = self.format.made_of(&Lineage::of(inputs.iter().map(|i| &i.segment)));
+        let this = Merging { format: &format, ..*self };
         let mut merged = Merged::default();
         let (mut level, mut given) = (inputs.to_vec(), true);
         loop {
@@ -87,7 +90,7 @@ impl Merging<'_> {
             let last = groups.len() == 1;
             let mut next = Vec::new();
             for group in groups {
-                next.extend(self.stage(&group, &options, form, given, &mut merged)?);
+                next.extend(this.stage(&group, &options, form, given, &mut merged)?);
                 // What was staged on the way here has been merged.
                 group.iter().filter(|_| !given).for_each(|i| self.files.discard(&i.segment));
             }

@@ -15,6 +15,8 @@ mod mode;
 mod new_table;
 pub(crate) mod quarantine;
 mod receipt;
+pub(crate) mod rebuild;
+pub(crate) mod repair;
 mod report;
 pub(crate) mod restore;
 mod retry;
