@@ -5,7 +5,7 @@
 //! entry cannot be used it goes on from the next checkpoint, as a reader would. Files
 //! are listed before they are read, so that what others commit or truncate meanwhile
 //! is never taken for damage: the log only grows at its end, and the lease keeps the
-//! part that is read.
+//! part that is read. The floor may rise meanwhile.
 
 mod flaw;
 mod walk;
@@ -94,31 +94,28 @@ pub fn audit(path: &Path, witness: &mut dyn Witness) -> Result<Audit> {
             });
         }
     };
-    let mut leased = 0;
+    let (lease, mut before) = lease(&root)?;
     loop {
-        let (slots, broken) = slots(&root)?;
-        leased = slots.floor.max(leased);
-        let lease = lease(&root, leased)?;
-        // What is there now is not truncated any more while the lease is held.
-        let (slots, _) = self::slots(&root)?;
         let (head, torn) = head(&system)?;
         let listed = list(&root)?;
         let mut walk = Walk::new(&root, &lake, listed, head);
-        let state = walk.run(slots, witness)?;
-        let floor = state.floor.max(slots.floor);
-        if floor > leased {
-            leased = floor;
+        let state = walk.run(before.0, witness)?;
+        let now = slots(&root)?;
+        if now.0.boundary != before.0.boundary {
+            // A truncation was under way; it goes no further than the lease.
+            before = now;
             continue;
         }
+        let (slots, broken) = now;
         flaws.extend(broken.into_iter().map(Flaw::Slot));
         flaws.extend(torn.then_some(Flaw::Head));
         flaws.append(&mut walk.flaws);
         let Walk { leftover, listed, .. } = walk;
         return Ok(Audit {
             root,
-            state: Some(state),
             boundary: slots.boundary,
-            floor,
+            floor: state.floor.max(slots.floor),
+            state: Some(state),
             flaws,
             leftover,
             foreign: listed.foreign,
@@ -193,17 +190,25 @@ fn slots(root: &Root) -> Result<(Slots, Vec<usize>)> {
     Ok(found)
 }
 
-fn lease(root: &Root, version: Version) -> Result<Option<Guard>> {
-    let Some(locks) = found(root.dir(layout::LOCKS))? else { return Ok(None) };
-    if !locks.exists(layout::LOCK_PINS)? {
-        return Ok(None);
-    }
+/// R2, R3: the floor is leased, and then still is the floor. Whoever raises it says so in
+/// the slots before he looks for leases.
+fn lease(root: &Root) -> Result<(Option<Guard>, (Slots, Vec<usize>))> {
+    let locks = found(root.dir(layout::LOCKS))?;
+    let is_there = locks.as_ref().map(|locks| locks.exists(layout::LOCK_PINS)).transpose()?;
+    let Some(locks) = locks.filter(|_| is_there == Some(true)) else {
+        return Ok((None, slots(root)?));
+    };
     let pins = LockFile::new(&locks, layout::LOCK_PINS)?;
     loop {
-        if let Some(lease) = pins.try_shared(version)? {
-            return Ok(Some(lease));
+        let floor = slots(root)?.0.floor;
+        let Some(guard) = pins.try_shared(floor)? else {
+            clock::pause(PAUSE);
+            continue;
+        };
+        let slots = slots(root)?;
+        if slots.0.floor <= floor {
+            return Ok((Some(guard), slots));
         }
-        clock::pause(PAUSE);
     }
 }
 

@@ -66,8 +66,7 @@ impl crate::Lake {
         }
         let (root, findings) = prepare(path, options)?;
         let (id, version) = (new_id()?, salvage.version);
-        let state =
-            salvage.into_state(&id).map_err(|rule| LogError::Rule { version, rule })?;
+        let state = salvage.into_state(&id).map_err(|rule| LogError::Rule { version, rule })?;
         root.make_dir(&layout::epoch_dir(layout::epoch(version + 1)))?;
         root.sync_parents(&layout::epoch_dir(layout::epoch(version + 1)))?;
         let checkpoints = root.dir(layout::CHECKPOINTS)?;

@@ -75,11 +75,7 @@ pub struct Repaired {
 }
 
 /// What is asked for and still so, in the order of the sight; what is not is stale.
-fn sorted<'s>(
-    sight: &'s Sight,
-    asked: &[&Asked],
-    done: &mut Vec<Repaired>,
-) -> Vec<&'s Finding> {
+fn sorted<'s>(sight: &'s Sight, asked: &[&Asked], done: &mut Vec<Repaired>) -> Vec<&'s Finding> {
     let wants = |finding: &&Finding| {
         asked.iter().any(|a| a.kind == finding.kind() && a.path == finding.path)
     };

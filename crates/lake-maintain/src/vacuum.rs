@@ -16,11 +16,11 @@
 //!    be about to move a file in.
 //! 6. The log is truncated last, and not beyond what was swept (V7).
 
-mod floor;
+pub(crate) mod floor;
 mod leftovers;
 pub(crate) mod listing;
 mod orphans;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod reach;
 pub(crate) mod trash;
 mod undelete;

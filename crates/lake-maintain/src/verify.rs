@@ -151,7 +151,8 @@ pub(crate) fn look(path: &Path, depth: &Depth, meter: &Meter) -> Result<Sight> {
 fn closed(path: &Path) -> Result<Option<LogError>> {
     match Lake::open(path, Access::Read) {
         Ok(_) => Ok(None),
-        Err(error) if error.kind() == Kind::Damaged => Ok(Some(error)),
+        // The audit found a lake: NotFound is its birth certificate.
+        Err(error) if matches!(error.kind(), Kind::Damaged | Kind::NotFound) => Ok(Some(error)),
         Err(error) => Err(error.into()),
     }
 }

@@ -282,7 +282,7 @@ impl Survey<'_> {
 pub fn mask_fits(def: &TableDef, mask: &Mask) -> bool {
     let first = def.range_columns().first().and_then(|id| def.schema().by_id(*id));
     let ends = [&mask.stretch.from, &mask.stretch.to];
-    ends.into_iter().flatten().all(|end| {
-        first.is_some_and(|field| value::array(&field.ty, &[Some(end)]).is_some())
-    })
+    ends.into_iter()
+        .flatten()
+        .all(|end| first.is_some_and(|field| value::array(&field.ty, &[Some(end)]).is_some()))
 }

@@ -14,4 +14,5 @@ mod quarantine;
 mod signals;
 mod streams;
 mod vacuum;
+mod verify;
 mod watch;

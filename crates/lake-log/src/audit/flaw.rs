@@ -22,6 +22,8 @@ pub enum Flaw {
         /// The next version that can be had, from a checkpoint. None: the log ends here.
         next: Option<Version>,
     },
+    /// An entry that no version needs any more cannot be read.
+    Spent { version: Version, why: String },
     /// A checkpoint cannot be used, or says something else than the log.
     Checkpoint {
         version: Version,
@@ -51,7 +53,9 @@ impl Flaw {
             Flaw::Missing { path, .. } => path.clone(),
             Flaw::Head => format!("{}/{}", layout::SYSTEM, layout::HEAD),
             Flaw::Slot(_) => format!("{}/{}", layout::LOCKS, layout::LOCK_PINS),
-            Flaw::Entry { version, .. } | Flaw::Rule { version, .. } => entry_path(*version),
+            Flaw::Entry { version, .. }
+            | Flaw::Spent { version, .. }
+            | Flaw::Rule { version, .. } => entry_path(*version),
             Flaw::Checkpoint { version, .. } => checkpoint_path(*version),
             Flaw::End { newest, .. } => entry_path(newest + 1),
         }

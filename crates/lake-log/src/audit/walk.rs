@@ -70,6 +70,7 @@ impl<'a> Walk<'a> {
         }
         self.judge(&state);
         self.judge_beyond(state.version)?;
+        self.judge_spent(slots.boundary)?;
         let acknowledged = self.head.max(slots.boundary).max(slots.floor);
         if acknowledged > state.version && !self.stops_at(state.version + 1) {
             self.flaws.push(Flaw::End { acknowledged, newest: state.version });
@@ -89,6 +90,7 @@ impl<'a> Walk<'a> {
                     // Below the boundary it is on its way out.
                     let spare = version < boundary;
                     self.flaws.push(Flaw::Checkpoint { version, why, spare });
+                    self.listed.checkpoints.remove(&version);
                 }
             }
         }
@@ -220,6 +222,25 @@ impl<'a> Walk<'a> {
         for version in beyond {
             if let Image::Broken(why) = self.image(version)? {
                 self.flaws.push(Flaw::Checkpoint { version, why, spare: false });
+            }
+        }
+        Ok(())
+    }
+
+    /// What nobody reads any more and truncation has not removed yet. It may be gone by
+    /// now, but not damaged.
+    fn judge_spent(&mut self, boundary: Version) -> Result<()> {
+        let spent: Vec<Version> = self.listed.entries.range(..=boundary).copied().collect();
+        for version in spent {
+            let why = match self.entry(version)? {
+                Found::Broken(why) => why,
+                Found::Whole(entry, _) if entry.version != version => {
+                    format!("it is the entry of version {}", entry.version)
+                }
+                _ => continue,
+            };
+            if !self.stops_at(version) {
+                self.flaws.push(Flaw::Spent { version, why });
             }
         }
         Ok(())

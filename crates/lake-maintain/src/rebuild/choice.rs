@@ -88,7 +88,8 @@ fn doubts(live: &[Relic]) -> Vec<Doubt> {
         for (i, relic) in same.iter().enumerate() {
             let other = same[..i].iter().find(|o| may_meet(relic, o));
             if let Some(other) = other {
-                let why = format!("it was written when {} was: which one wins is guessed", other.path);
+                let why =
+                    format!("it was written when {} was: which one wins is guessed", other.path);
                 doubts.push(Doubt { path: relic.path.clone(), why });
             }
         }

@@ -98,8 +98,7 @@ fn read(root: &Root, found: &Found, meter: &Meter) -> Result<Told<Relic>> {
     let read = || {
         let (bytes, hash) = lake_segment::fingerprint(root, &found.path)?;
         let seen = |rows| meter.read(rows);
-        let contents =
-            lake_segment::Contents::read(root, &found.path, &def, &relic.part, &seen)?;
+        let contents = lake_segment::Contents::read(root, &found.path, &def, &relic.part, &seen)?;
         Ok(contents.map(|contents| Facts { bytes, hash, contents }))
     };
     match read() {
@@ -172,7 +171,8 @@ fn part_of(folders: &[&str], columns: usize) -> Told<(Part, Vec<String>)> {
     }
     let (mut symbols, mut names) = (Vec::new(), Vec::new());
     for folder in folders {
-        let (name, symbol) = layout::parse_partition(folder).ok_or("its directory is none of ours")?;
+        let (name, symbol) =
+            layout::parse_partition(folder).ok_or("its directory is none of ours")?;
         names.push(name.to_owned());
         symbols.push(symbol);
     }
@@ -187,7 +187,8 @@ fn fields(footer: &Footer) -> Told<Vec<Field>> {
     let field = |(column, id): (&Arc<ArrowField>, Option<FieldId>)| {
         let (name, not_null) = (column.name().clone(), !column.is_nullable());
         let unknown = || format!("its column {name} is none of a lake's");
-        let (id, ty) = (id.ok_or_else(unknown)?, lake_type(column.data_type()).ok_or_else(unknown)?);
+        let (id, ty) =
+            (id.ok_or_else(unknown)?, lake_type(column.data_type()).ok_or_else(unknown)?);
         Ok(Field { id, name, ty, not_null, default: None })
     };
     columns.map(field).collect()

@@ -66,7 +66,8 @@ fn lost(held: &Held) -> String {
     let rows = held.segment.rows;
     let whose = match (&held.part, held.segment.symbols.as_deref()) {
         (Part::Packed, Some(span)) => {
-            let name = |symbols: &[lake_core::symbol::Symbol]| Part::Of(symbols.to_vec()).to_string();
+            let name =
+                |symbols: &[lake_core::symbol::Symbol]| Part::Of(symbols.to_vec()).to_string();
             format!("{} symbols from {} to {}", span.count, name(&span.first), name(&span.last))
         }
         (part, _) => part.to_string(),

@@ -45,7 +45,7 @@ pub(super) fn repair(sight: &Sight, finding: &Finding, options: &Options) -> Res
             let slots = sight.audit.slots()?;
             (Act::Recreated, format!("boundary {}, floor {}", slots.boundary, slots.floor))
         }
-        Flaw::Checkpoint { spare: true, .. } => {
+        Flaw::Checkpoint { spare: true, .. } | Flaw::Spent { .. } => {
             let to = match options.dry_run {
                 true => Some(layout::QUARANTINE.to_owned()),
                 false => move_aside(root, &finding.path)?,

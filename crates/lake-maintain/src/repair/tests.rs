@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use lake_log::At;
+
 use super::*;
-use crate::verify::tests::{files, found, full_yard, live, nothing_wrong, see, short, sweep};
-use crate::yard::Yard;
+use crate::verify::tests::{files, found, full_yard, live, nothing_wrong, see, sweep};
+use crate::yard::{Yard, read};
 
 fn asked(yard: &Yard, depth: Depth) -> Vec<Asked> {
     let report = see(yard.path(), depth);
@@ -58,7 +60,9 @@ fn hints_and_what_init_made_are_made_anew() {
         let report = asked(&yard, Depth::Sizes);
         assert!(act(&yard, &report, PLAIN).contains(&Act::Recreated), "{name}");
         nothing_wrong(yard.path());
-        assert_eq!(fs::read(&path).unwrap()[..24], whole[..24], "{name}");
+        if name.ends_with("HEAD") {
+            assert_eq!(fs::read(&path).unwrap(), whole);
+        }
     }
 }
 
@@ -79,6 +83,17 @@ fn a_damaged_checkpoint_that_the_log_tells_is_moved_aside() {
     assert_eq!(fs::read(aside).unwrap(), b"LKC1");
     nothing_wrong(yard.path());
     yard.check();
+}
+
+#[test]
+fn a_damaged_entry_that_no_version_needs_is_moved_aside() {
+    let yard = full_yard();
+    let entry = yard.path().join("_lake/log/0000000000/0000000000001.e");
+    fs::write(&entry, "LKE1").unwrap();
+    let report = asked(&yard, Depth::Sizes);
+    assert_eq!(act(&yard, &report, PLAIN), [Act::MovedAside]);
+    assert!(!entry.exists());
+    nothing_wrong(yard.path());
 }
 
 #[test]
@@ -120,7 +135,7 @@ fn a_file_comes_back_from_the_trash_if_it_is_whole_there() {
         assert_eq!(act(&yard, &report, PLAIN), [Act::Restored]);
         assert!(!trash.exists());
         nothing_wrong(yard.path());
-        yard.check();
+        assert_eq!(read(&mut yard.lake, At::Newest), yard.rows);
     }
 }
 
@@ -185,6 +200,5 @@ fn a_damaged_end_of_the_log_is_given_up_only_when_told_to() {
         assert!(report.closed.is_none());
         let kinds: Vec<_> = found(&report).into_iter().map(|f| f.0).collect();
         assert!(kinds.iter().all(|kind| *kind == "file-ahead"), "{kinds:?}");
-        let _ = short(&yard, yard.path());
     }
 }

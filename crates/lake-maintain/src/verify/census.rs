@@ -122,7 +122,9 @@ fn unbalanced(state: &State, txn: &Transaction) -> Option<(String, String)> {
                     masked |= !segment.masks.is_empty();
                 }
             }
-            Action::Add { segments, .. } => rows_out += segments.iter().map(|s| s.rows).sum::<u64>(),
+            Action::Add { segments, .. } => {
+                rows_out += segments.iter().map(|s| s.rows).sum::<u64>()
+            }
             _ => {}
         }
     }

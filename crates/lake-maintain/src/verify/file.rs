@@ -7,9 +7,9 @@ use lake_core::segment::Part;
 use lake_segment::{Contents, Footer, SegmentError, fingerprint, mask_fits};
 use lake_store::Root;
 
+use super::Meter;
 use super::census::Held;
 use super::finding::What;
-use super::Meter;
 use crate::error::{MaintainError, Result};
 
 /// That it is there, with its size.

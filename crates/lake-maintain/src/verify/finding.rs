@@ -17,11 +17,17 @@ pub enum What {
     Missing,
     /// Something that is no regular file has its name.
     NoFile,
-    Size { found: u64, wanted: u64 },
+    Size {
+        found: u64,
+        wanted: u64,
+    },
     Hash,
     /// It cannot be decoded, or its rows are not sorted or of another partition.
     Contents(String),
-    Rows { found: u64, wanted: u64 },
+    Rows {
+        found: u64,
+        wanted: u64,
+    },
     Range(String),
     Symbols(String),
     Columns(String),
@@ -69,7 +75,7 @@ impl Finding {
                 Flaw::Missing { .. } => "system-missing",
                 Flaw::Head => "head",
                 Flaw::Slot(_) => "slot",
-                Flaw::Entry { .. } => "entry",
+                Flaw::Entry { .. } | Flaw::Spent { .. } => "entry",
                 Flaw::Checkpoint { .. } => "checkpoint",
                 Flaw::End { .. } => "log-end",
                 Flaw::Rule { .. } => "rule",
@@ -169,13 +175,14 @@ fn flaw_detail(flaw: &Flaw) -> String {
             let last = next - 1;
             format!("{why}: versions {version} to {last} cannot be opened; later ones can")
         }
+        Flaw::Spent { why, .. } => format!("{why}; no version needs it any more"),
         Flaw::Checkpoint { why, spare: true, .. } => {
             format!("{why}; the entries tell the same state")
         }
         Flaw::Checkpoint { why, spare: false, .. } => why.clone(),
-        Flaw::End { acknowledged, newest } => format!(
-            "the log ends at version {newest}, but version {acknowledged} was acknowledged"
-        ),
+        Flaw::End { acknowledged, newest } => {
+            format!("the log ends at version {newest}, but version {acknowledged} was acknowledged")
+        }
         Flaw::Rule { rule, .. } => format!("the version breaks rule {rule}"),
     }
 }
@@ -188,7 +195,9 @@ fn flaw_remedy(flaw: &Flaw) -> &'static str {
         Flaw::Entry { .. } => {
             "restore it from a backup, or give these versions up: repair --drop-damaged"
         }
-        Flaw::Checkpoint { spare: true, .. } => "lake-writer repair moves it aside",
+        Flaw::Checkpoint { spare: true, .. } | Flaw::Spent { .. } => {
+            "lake-writer repair moves it aside"
+        }
         Flaw::Checkpoint { .. } => "restore it from a backup",
         Flaw::End { .. } => {
             "restore the entries from a backup, or give them up: repair --drop-damaged"

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use lake_cli::render::{Column, Rows};
 use lake_cli::{Console, Failure, Outcome, Tally, human};
+use lake_core::kind::Kind;
 use lake_maintain::verify::{self, Depth, Finding, Meter, Note, Report};
 use lake_store::Stopwatch;
 
@@ -56,7 +57,7 @@ impl Verify {
         console.out.flush()?;
         told(&report, self.deep, clock.elapsed(), console);
         match (report.closed, report.findings.is_empty()) {
-            (Some(error), _) => Err(of_log(error)),
+            (Some(error), _) => Err(Failure { kind: Kind::Damaged, ..of_log(error) }),
             (None, true) => Ok(Outcome::Done),
             (None, false) => Ok(Outcome::No),
         }
@@ -133,7 +134,10 @@ fn sentence(note: &Note) -> String {
             "{path} was never acknowledged, a power cut's leftover; the next writer moves it aside"
         ),
         Note::Staging(n) => {
-            format!("{} staging directories of killed processes; vacuum takes them", human::count(*n))
+            format!(
+                "{} staging directories of killed processes; vacuum takes them",
+                human::count(*n)
+            )
         }
         Note::Spool(n) => format!(
             "{} transactions wait in the spool; the next writer or lake-writer drain commits them",

@@ -39,7 +39,7 @@ fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
             }
         });
         let seen = std::panic::catch_unwind(|| {
-            for _ in 0..25 {
+            for _ in 0..12 {
                 nothing_wrong(path);
             }
         });
