@@ -78,8 +78,13 @@ fn doubts(live: &[Relic]) -> Vec<Doubt> {
         };
         doubts.push(Doubt { path: base.path.clone(), why: why.to_owned() });
     }
+    let is_undated = |r: &&Relic| !r.dated && !told(r) && !r.key.is_empty();
+    for old in live.iter().filter(is_undated).filter(|r| r.kind == SegmentKind::Increment) {
+        let why = "it does not say when it was committed: whether its rows win is guessed";
+        doubts.push(Doubt { path: old.path.clone(), why: why.to_owned() });
+    }
     // Written at one time by several, and with keys in common, one of them unknown to win.
-    let increments = live.iter().filter(|r| !told(r) && !r.key.is_empty());
+    let increments = live.iter().filter(|r| r.dated && !told(r) && !r.key.is_empty());
     for same in grouped(increments.map(|r| ((&r.table, r.after), r))).into_values() {
         let one = |r: &&Relic| r.id.txn.session == same[0].id.txn.session;
         if same.iter().all(|r| one(r)) {

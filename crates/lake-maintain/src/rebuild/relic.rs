@@ -33,8 +33,9 @@ pub(super) struct Relic {
     pub(super) schema_version: u32,
     pub(super) fields: Vec<Field>,
     pub(super) producer: Option<ProducerSeq>,
-    /// It was committed after this version.
+    /// It was committed after this version; `dated`: it says so itself.
     pub(super) after: Version,
+    pub(super) dated: bool,
     pub(super) at_us: i64,
     pub(super) lineage: Option<Lineage>,
     pub(super) facts: Option<Facts>,
@@ -160,6 +161,7 @@ fn relic(found: &Found, footer: &Footer) -> Told<Relic> {
         producer,
         after: text("lake.after").and_then(|v| v.parse().ok()).unwrap_or(id.txn.start),
         at_us: text("lake.at_us").and_then(|v| v.parse().ok()).unwrap_or(0),
+        dated: footer.pairs.contains_key("lake.after"),
         lineage: Lineage::read(&footer.pairs),
         facts: None,
     })

@@ -1,6 +1,6 @@
 //! Where nothing is wrong nothing is found, whoever is at work and whoever was killed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use lake_core::id::{SegmentId, TxnId};
 use lake_core::layout;
@@ -8,26 +8,27 @@ use lake_core::segment::SegmentKind;
 
 use super::*;
 
+/// Of each of the two who write.
+const COMMITS: i32 = 120;
+
 #[test]
 fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
     let yard = Yard::new();
     let path = yard.path().to_owned();
-    let stop = AtomicBool::new(false);
+    let (stop, left) = (AtomicBool::new(false), AtomicU32::new(2));
     std::thread::scope(|scope| {
         for writer in 0..2 {
-            let (path, stop) = (&path, &stop);
+            let (path, left) = (&path, &left);
             scope.spawn(move || {
                 let mut lake = Lake::open(path, Access::Write).unwrap();
-                for day in 1.. {
+                for day in 1..=COMMITS {
                     let rows = [("A", day * 2 + writer, 1.0), ("B", day, f64::from(writer))];
                     crate::yard::add(&mut lake, &rows, day % 2 == 0);
                     if day % 7 == 0 {
                         crate::yard::hide(&mut lake, Some("A"), day, day + 1);
                     }
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
                 }
+                left.fetch_sub(1, Ordering::Relaxed);
             });
         }
         let (path, stop) = (&path, &stop);
@@ -39,7 +40,7 @@ fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
             }
         });
         let seen = std::panic::catch_unwind(|| {
-            for _ in 0..12 {
+            while left.load(Ordering::Relaxed) > 0 {
                 nothing_wrong(path);
             }
         });
