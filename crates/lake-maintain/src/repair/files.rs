@@ -61,9 +61,16 @@ pub(super) fn repair(
     Ok(())
 }
 
+fn rows_of(held: &Held) -> String {
+    match held.segment.rows {
+        1 => "1 row".to_owned(),
+        n => format!("{n} rows"),
+    }
+}
+
 /// What is lost with a file.
 fn lost(held: &Held) -> String {
-    let rows = held.segment.rows;
+    let (rows, verb) = (rows_of(held), if held.segment.rows == 1 { "is" } else { "are" });
     let whose = match (&held.part, held.segment.symbols.as_deref()) {
         (Part::Packed, Some(span)) => {
             let name =
@@ -72,7 +79,7 @@ fn lost(held: &Held) -> String {
         }
         (part, _) => part.to_string(),
     };
-    format!("{rows} rows of {whose} are lost, and older rows of their keys show again")
+    format!("{rows} of {whose} {verb} lost, and older rows of the same keys show again")
 }
 
 fn why_left(finding: &Finding, held: &Held) -> String {
@@ -82,12 +89,12 @@ fn why_left(finding: &Finding, held: &Held) -> String {
              vacuum lets them go"
         ),
         None => format!(
-            "no whole copy is in the trash; {}, or give up its {} rows: --drop-damaged",
+            "no whole copy is in the trash; {}, or give up {}: --drop-damaged",
             match finding.what {
                 What::Missing => "restore it from a backup",
                 _ => "replace it from a backup",
             },
-            held.segment.rows
+            rows_of(held)
         ),
     }
 }

@@ -112,10 +112,10 @@ fn told(report: &Report, deep: bool, elapsed: Duration, console: &mut Console) {
         false => String::new(),
     };
     console.summary(format!(
-        "{found}: versions {} to {}, {} files ({}){read}, in {}",
+        "{found}: versions {} to {}, {} ({}){read}, in {}",
         report.floor,
         report.version,
-        human::count(report.files),
+        counted(report.files, "file", "files"),
         human::bytes(report.bytes),
         human::duration(elapsed),
     ));
@@ -125,9 +125,9 @@ fn sentence(note: &Note) -> String {
     match note {
         Note::Foreign(path) => format!("not the lake's, left alone: {path}"),
         Note::Uncommitted { files, bytes } => format!(
-            "{} files ({}) that no version names, of killed writers or being written; vacuum \
-             takes the dead ones",
-            human::count(*files),
+            "{} ({}) that no version names, of killed writers or being written; vacuum takes the \
+             dead ones",
+            counted(*files, "file", "files"),
             human::bytes(*bytes)
         ),
         Note::Leftover(path) => format!(
@@ -140,8 +140,12 @@ fn sentence(note: &Note) -> String {
             )
         }
         Note::Spool(n) => format!(
-            "{} transactions wait in the spool; the next writer or lake-writer drain commits them",
-            human::count(*n)
+            "{} in the spool; the next writer or lake-writer drain commits what can be",
+            counted(*n, "transaction", "transactions")
         ),
     }
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", human::count(n), if n == 1 { one } else { many })
 }

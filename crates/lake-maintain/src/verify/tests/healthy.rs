@@ -1,6 +1,7 @@
 //! Where nothing is wrong nothing is found, whoever is at work and whoever was killed.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lake_core::id::{SegmentId, TxnId};
 use lake_core::layout;
@@ -15,10 +16,10 @@ const COMMITS: i32 = 120;
 fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
     let yard = Yard::new();
     let path = yard.path().to_owned();
-    let (stop, left) = (AtomicBool::new(false), AtomicU32::new(2));
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for writer in 0..2 {
-            let (path, left) = (&path, &left);
+        let write = |writer: i32| {
+            let path = &path;
             scope.spawn(move || {
                 let mut lake = Lake::open(path, Access::Write).unwrap();
                 for day in 1..=COMMITS {
@@ -28,9 +29,9 @@ fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
                         crate::yard::hide(&mut lake, Some("A"), day, day + 1);
                     }
                 }
-                left.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let writers = [write(0), write(1)];
         let (path, stop) = (&path, &stop);
         scope.spawn(move || {
             let mut lake = Lake::open(path, Access::Write).unwrap();
@@ -39,11 +40,11 @@ fn a_lake_that_others_write_merge_and_sweep_has_no_finding() {
                 sweep(&mut lake);
             }
         });
-        let seen = std::panic::catch_unwind(|| {
-            while left.load(Ordering::Relaxed) > 0 {
+        let seen = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            while !writers.iter().all(|writer| writer.is_finished()) {
                 nothing_wrong(path);
             }
-        });
+        }));
         stop.store(true, Ordering::Relaxed);
         seen.unwrap();
     });
