@@ -20,6 +20,7 @@ pub mod lakefile;
 pub mod layout;
 pub mod mask;
 pub mod producers;
+pub mod salvage;
 pub mod schema;
 pub mod segment;
 pub mod sqltype;

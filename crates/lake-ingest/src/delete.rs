@@ -25,8 +25,7 @@ use crate::kit::Kit;
 use crate::options::OnError;
 use crate::rejects::Gate;
 use crate::split::column;
-use lake_segment::{Blank, Files};
-use lake_segment::{Touches, write_packs};
+use lake_segment::{Blank, Files, Lineage, Touches, write_packs};
 
 const TRIES: u32 = 8;
 
@@ -250,7 +249,7 @@ fn write(
     if stays.peek().is_none() {
         return Ok(Vec::new());
     }
-    let format = &kit.format;
+    let format = &kit.format.made_of(&Lineage::of(cluster.iter().map(|(_, s)| *s)));
     let own = cluster.iter().map(|(part, _)| *part).find(|part| **part != Part::Packed);
     let packed = cluster.iter().any(|(part, _)| **part == Part::Packed);
     let written = match (own, packed) {

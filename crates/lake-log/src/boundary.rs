@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::files::Files;
 use crate::lake::Lake;
 
-const SLOT: usize = 64;
+pub(crate) const SLOT: usize = 64;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slots {
@@ -31,7 +31,7 @@ impl Slots {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Slots> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Slots> {
         let word = |at: usize| {
             let mut w = [0; 8];
             w.copy_from_slice(bytes.get(at..at + 8)?);

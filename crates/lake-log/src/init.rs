@@ -3,12 +3,16 @@
 
 use std::path::Path;
 
+use lake_core::checkpoint;
 use lake_core::lakefile::LakeFile;
 use lake_core::layout;
+use lake_core::salvage::Salvage;
 use lake_store::{Finding, Hint, Link, LockFile, Root, clock, probe, publish_new, random};
 
+use crate::boundary::Slots;
 use crate::error::{LogError, Result};
 use crate::files::Files;
+use crate::mend;
 
 const SETTINGS: &str = "\
 # Settings of this lake. Flags and LAKE_* variables win over them.
@@ -28,7 +32,7 @@ pub struct Created {
     pub findings: Vec<Finding>,
 }
 
-const DIRECTORIES: [&str; 8] = [
+pub(crate) const DIRECTORIES: [&str; 8] = [
     layout::LOG,
     layout::CHECKPOINTS,
     layout::LOCKS,
@@ -48,6 +52,31 @@ impl crate::Lake {
         }
         let (root, findings) = lay_out(path, options)?;
         let link = sign(&root, &LakeFile::new(new_id()?, clock::now_us()))?;
+        Ok(Created { new: link == Link::Done, findings })
+    }
+
+    /// Makes a lake whose log begins with this state, as a checkpoint; nothing of an
+    /// older log may be there. It is a lake from its last step on.
+    pub fn init_with(path: &Path, options: &InitOptions, salvage: Salvage) -> Result<Created> {
+        match Files::open(path, true) {
+            Ok(_) => return Ok(Created { new: false, findings: Vec::new() }),
+            Err(LogError::NoLake(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let (root, findings) = lay_out(path, options)?;
+        let (id, version) = (new_id()?, salvage.version);
+        let state = salvage.into_state(&id).map_err(|rule| LogError::Rule { version, rule })?;
+        root.make_dir(&layout::epoch_dir(layout::epoch(version + 1)))?;
+        root.sync_parents(&layout::epoch_dir(layout::epoch(version + 1)))?;
+        let checkpoints = root.dir(layout::CHECKPOINTS)?;
+        let name = layout::checkpoint_name(version);
+        let staging = root.dir(layout::STAGING)?;
+        let _ = publish_new(&staging, &name, &checkpoints, &name, &checkpoint::to_bytes(&state))?;
+        let slots = Slots { boundary: version, floor: version };
+        let locks = root.dir(layout::LOCKS)?;
+        lake_store::overwrite(&locks, layout::LOCK_PINS, 0, &slots.to_bytes())?;
+        mend::set_head(&root, version)?;
+        let link = sign(&root, &LakeFile::new(id, clock::now_us()))?;
         Ok(Created { new: link == Link::Done, findings })
     }
 }

@@ -7,6 +7,7 @@
 //! before. The steps W1-W9 and R1-R6 of the comments are those of FORMAT.md.
 
 mod at;
+mod audit;
 mod boundary;
 mod census;
 mod checkpoint;
@@ -16,6 +17,7 @@ mod files;
 mod fold;
 mod init;
 mod lake;
+pub mod mend;
 mod recover;
 mod replay;
 mod replica;
@@ -28,6 +30,7 @@ mod truncate;
 mod tests;
 
 pub use at::{At, BadAt};
+pub use audit::{Audit, Flaw, Witness, audit};
 pub use boundary::Slots;
 pub use census::Census;
 pub use commit::Outcome;

@@ -52,6 +52,10 @@ pub enum MaintainError {
     NoCut { table: String, column: String },
     #[error("the list of archived files {path} is damaged")]
     Archive { path: String, source: BadFile },
+    #[error("the lake has a log that can be read")]
+    HasLog,
+    #[error("somebody writes to what is left of the lake")]
+    AtWork,
     #[error("somebody changed what it was based on")]
     Conflict(#[source] Conflict),
 }
@@ -60,7 +64,9 @@ impl MaintainError {
     pub fn kind(&self) -> Kind {
         match self {
             MaintainError::NoTable(_) | MaintainError::NoBatch(_) => Kind::NotFound,
-            MaintainError::Sweeping | MaintainError::BackingUp(_) => Kind::Busy,
+            MaintainError::Sweeping | MaintainError::BackingUp(_) | MaintainError::AtWork => {
+                Kind::Busy
+            }
             MaintainError::NoBackup(_)
             | MaintainError::NewerBackup { .. }
             | MaintainError::NotEmpty(_) => Kind::BadInput,
@@ -69,6 +75,7 @@ impl MaintainError {
             | MaintainError::NoCut { .. } => Kind::BadInput,
             MaintainError::Archive { source, .. } if source.is_newer() => Kind::Newer,
             MaintainError::Archive { .. } => Kind::Damaged,
+            MaintainError::HasLog => Kind::BadInput,
             MaintainError::TooMuch { .. } => Kind::No,
             MaintainError::Segment(SegmentError::Damaged { .. }) => Kind::Damaged,
             MaintainError::Segment(SegmentError::Encode(_)) => Kind::Bug,
@@ -109,6 +116,11 @@ impl MaintainError {
                  --max-share with a larger share"
                     .into(),
             ),
+            MaintainError::HasLog => Some(
+                "nothing was done; lake-writer verify says what is wrong, and repair repairs it"
+                    .into(),
+            ),
+            MaintainError::AtWork => Some("stop all writers, then try again".into()),
             MaintainError::NoBatch(_) => Some("see: lake-writer undelete --list".into()),
             _ => None,
         }

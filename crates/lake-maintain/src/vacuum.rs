@@ -17,13 +17,13 @@
 //! 6. The log is truncated last, and not beyond what was swept (V7).
 
 mod archived;
-mod floor;
+pub(crate) mod floor;
 mod leftovers;
 pub(crate) mod listing;
 mod orphans;
-mod plan;
-mod reach;
-mod trash;
+pub(crate) mod plan;
+pub(crate) mod reach;
+pub(crate) mod trash;
 mod undelete;
 
 #[cfg(test)]
@@ -221,8 +221,8 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     Ok(report)
 }
 
-/// V1: the lock that vacuum and undelete share.
-fn alone(lake: &Lake) -> Result<Guard> {
+/// V1: the lock that vacuum, undelete and repair share.
+pub(crate) fn alone(lake: &Lake) -> Result<Guard> {
     let lock = LockFile::new(&lake.root().dir(layout::LOCKS)?, layout::LOCK_VACUUM)?;
     lock.try_exclusive(0)?.ok_or(MaintainError::Sweeping)
 }

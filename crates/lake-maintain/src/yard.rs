@@ -197,7 +197,7 @@ pub(crate) fn add(lake: &mut Lake, rows: &[Row<'_>], packed: bool) {
     files.keep();
 }
 
-fn batch(format: &Format, rows: &[Row<'_>]) -> RecordBatch {
+pub(crate) fn batch(format: &Format, rows: &[Row<'_>]) -> RecordBatch {
     let names = StringArray::from_iter_values(rows.iter().map(|r| r.0));
     let days = Int32Array::from_iter_values(rows.iter().map(|r| r.1));
     let prices = Float64Array::from_iter_values(rows.iter().map(|r| r.2));

@@ -13,7 +13,7 @@ use parquet::file::properties::{
 use parquet::schema::types::{SchemaDescriptor, TypePtr};
 
 use crate::error::{Result, SegmentError};
-use crate::metadata::table_pairs;
+use crate::metadata::{Lineage, table_pairs};
 use crate::types::arrow_schema;
 
 /// Rows of a row group: the unit DuckDB skips and hands to its threads.
@@ -51,7 +51,7 @@ impl Profile {
 }
 
 /// See the module. Cheap to share between threads, by reference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Format {
     pub(crate) arrow: SchemaRef,
     pub(crate) parquet: TypePtr,
@@ -90,6 +90,13 @@ impl Format {
             base: properties(Profile::Base),
             arrow,
         })
+    }
+
+    /// The same for segments that take the place of others, which their footers say.
+    pub fn made_of(&self, lineage: &Lineage) -> Format {
+        let mut format = self.clone();
+        format.metadata.extend(lineage.pairs());
+        format
     }
 
     /// The schema that batches to be written have.

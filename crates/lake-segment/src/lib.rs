@@ -9,6 +9,7 @@
 
 mod digest;
 mod error;
+mod examine;
 mod format;
 mod merge;
 mod metadata;
@@ -22,14 +23,15 @@ mod writer;
 
 pub use digest::row_sum;
 pub use error::{Result, SegmentError};
+pub use examine::{Contents, Footer, fingerprint, mask_fits};
 pub use format::{Format, Profile};
 pub use merge::{Merge, MergeCounts, MergeInput, MergeOptions, Upgrade, Within};
-pub use metadata::Provenance;
+pub use metadata::{Lineage, Provenance};
 pub use packs::{PACK_ROWS, Touches, column, end_of, symbols_at, write_packs};
 pub use reader::{SegmentReader, Verify, hash};
 pub use staged::{Blank, Files};
 pub use stats::value_at;
-pub use types::{arrow_schema, data_type};
+pub use types::{arrow_schema, data_type, lake_type};
 pub use writer::{Encoded, SegmentWriter, Written};
 
 #[cfg(test)]

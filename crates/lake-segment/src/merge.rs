@@ -25,7 +25,7 @@ mod pending;
 #[cfg(test)]
 mod tests;
 mod upgrade;
-mod value;
+pub(crate) mod value;
 mod visible;
 
 use std::ops::{Bound, RangeBounds};
@@ -45,10 +45,11 @@ use crate::types::arrow_schema;
 
 use cursor::{Cursor, Shared};
 use heads::Heads;
-use order::Order;
+pub(crate) use order::Order;
 use pending::Pending;
 
 pub use upgrade::Upgrade;
+pub(crate) use upgrade::field_id;
 
 /// Decoded batches beyond one for each open input that may wait for their rows to
 /// be given out.

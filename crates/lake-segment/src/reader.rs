@@ -150,7 +150,9 @@ impl Iterator for SegmentReader {
 }
 
 /// Damaged bytes may panic the decoder; that is a damaged file all the same.
-fn guarded<T>(decode: impl FnOnce() -> parquet::errors::Result<T>) -> parquet::errors::Result<T> {
+pub(crate) fn guarded<T>(
+    decode: impl FnOnce() -> parquet::errors::Result<T>,
+) -> parquet::errors::Result<T> {
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(ParquetError::General("its pages make no sense".into())))
 }

@@ -29,7 +29,7 @@ fn table(columns: &str, key: &[&str]) -> TableDef {
 
 fn provenance() -> Provenance {
     let txn = TxnId { start: 3, session: 9, counter: 1 };
-    Provenance { txn, producer: None, host: "h".into(), pid: 7 }
+    Provenance { txn, producer: None, host: "h".into(), pid: 7, after: 3, at_us: 0 }
 }
 
 fn metadata(bytes: &[u8]) -> ParquetMetaData {

@@ -53,3 +53,40 @@ pub fn arrow_schema(schema: &Schema) -> SchemaRef {
     });
     Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
 }
+
+/// The way back from [`data_type`]. None: no column of a lake has this type.
+pub fn lake_type(ty: &DataType) -> Option<Type> {
+    Some(match ty {
+        DataType::Utf8 => Type::Varchar,
+        DataType::Boolean => Type::Boolean,
+        DataType::Int8 => Type::Int8,
+        DataType::Int16 => Type::Int16,
+        DataType::Int32 => Type::Int32,
+        DataType::Int64 => Type::Int64,
+        DataType::UInt8 => Type::UInt8,
+        DataType::UInt16 => Type::UInt16,
+        DataType::UInt32 => Type::UInt32,
+        DataType::UInt64 => Type::UInt64,
+        DataType::Float32 => Type::Float,
+        DataType::Float64 => Type::Double,
+        DataType::Decimal128(precision, scale) => {
+            Type::Decimal { precision: *precision, scale: u8::try_from(*scale).ok()? }
+        }
+        DataType::Date32 => Type::Date,
+        DataType::Timestamp(TimeUnit::Microsecond, None) => Type::Timestamp,
+        DataType::Time64(TimeUnit::Microsecond) => Type::Time,
+        DataType::Binary => Type::Blob,
+        DataType::List(item) => Type::List(Box::new(lake_type(item.data_type())?)),
+        DataType::Struct(fields) => {
+            let field = |f: &Arc<Field>| Some((f.name().clone(), lake_type(f.data_type())?));
+            Type::Struct(fields.iter().map(field).collect::<Option<_>>()?)
+        }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(fields) = entries.data_type() else { return None };
+            let [key, value] = &fields[..] else { return None };
+            let (key, value) = (lake_type(key.data_type())?, lake_type(value.data_type())?);
+            Type::Map(Box::new(key), Box::new(value))
+        }
+        _ => return None,
+    })
+}

@@ -16,6 +16,8 @@ use crate::commands::ingest::Ingest;
 use crate::commands::ingest_many::IngestMany;
 use crate::commands::init::Init;
 use crate::commands::quarantine::Quarantine;
+use crate::commands::rebuild::Rebuild;
+use crate::commands::repair::Repair;
 use crate::commands::restore::Restore;
 use crate::commands::retain::Retain;
 use crate::commands::run::Run;
@@ -25,6 +27,7 @@ use crate::commands::tasks::Tasks;
 use crate::commands::unarchive::Unarchive;
 use crate::commands::undelete::Undelete;
 use crate::commands::vacuum::Vacuum;
+use crate::commands::verify::Verify;
 use crate::commands::watch::Watch;
 
 const AFTER_HELP: &str = "\
@@ -70,6 +73,9 @@ enum Command {
     Vacuum(Vacuum),
     Undelete(Undelete),
     Backup(Backup),
+    Verify(Verify),
+    Repair(Repair),
+    Rebuild(Rebuild),
     Status(Status),
     Health(Health),
     Run(Run),
@@ -107,6 +113,9 @@ impl Cli {
             Command::Vacuum(command) => command.run(lake, console),
             Command::Undelete(command) => command.run(lake, console),
             Command::Backup(command) => command.run(lake, console),
+            Command::Verify(command) => command.run(lake, console),
+            Command::Repair(command) => command.run(lake, console),
+            Command::Rebuild(command) => command.run(lake, console),
             Command::Status(command) => command.run(lake, console),
             Command::Health(command) => command.run(lake, console),
             Command::Run(command) => command.run(lake, console),

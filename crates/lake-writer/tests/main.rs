@@ -18,4 +18,5 @@ mod signals;
 mod streams;
 mod tasks;
 mod vacuum;
+mod verify;
 mod watch;

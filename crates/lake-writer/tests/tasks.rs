@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Running, Shell, lines};
 
-const TASKS: [&str; 4] = ["compact", "drain", "health", "vacuum"];
+const TASKS: [&str; 5] = ["compact", "drain", "health", "retain", "vacuum"];
 
 fn history(shell: &Shell) -> Vec<Value> {
     let mut runs = shell.json(&["tasks", "history", "--limit", "1000"]);
@@ -70,7 +70,7 @@ fn what_was_missed_is_run_once_or_skipped() {
     let mut note = String::new();
     std::io::BufRead::read_line(&mut running.err, &mut note).unwrap();
     assert!(
-        note.starts_with("running drain, compact, vacuum, health by the clock of UTC"),
+        note.starts_with("running drain, retain, compact, vacuum, health by the clock of UTC"),
         "{note}"
     );
     running.signal("-TERM");
@@ -153,7 +153,7 @@ fn a_task_at_work_is_left_alone_and_a_killed_one_holds_nothing() {
     // The others go on, and of this one it is said.
     let once = shell.line("run --once");
     assert_eq!(once.code, 0, "{}", once.err);
-    assert_eq!(sorted(&lines(&once.out), "task"), ["compact", "drain", "vacuum"]);
+    assert_eq!(sorted(&lines(&once.out), "task"), ["compact", "drain", "retain", "vacuum"]);
 
     running.child.kill().unwrap();
     running.child.wait().unwrap();

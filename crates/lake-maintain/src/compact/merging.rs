@@ -4,7 +4,8 @@ use arrow::array::RecordBatch;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_segment::{
-    Blank, Files, Format, Merge, MergeInput, MergeOptions, PACK_ROWS, Touches, Within, write_packs,
+    Blank, Files, Format, Lineage, Merge, MergeInput, MergeOptions, PACK_ROWS, Touches, Within,
+    write_packs,
 };
 use lake_store::Root;
 
@@ -34,6 +35,7 @@ pub(super) struct Input {
     pub(super) segment: Segment,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Merging<'a> {
     pub(super) root: &'a Root,
     pub(super) table: &'a Table,
@@ -78,6 +80,8 @@ impl Merging<'_> {
         let open = |batch: usize| room / (columns * (PAGE + batch * VALUE)).max(1);
         let most = open(SMALL_BATCH).clamp(FEWEST_OPEN, MOST_OPEN);
         let touches = touches(self.root, self.table, inputs, within)?;
+        let format = self.format.made_of(&Lineage::of(inputs.iter().map(|i| &i.segment)));
+        let this = Merging { format: &format, ..*self };
         let mut merged = Merged::default();
         let (mut level, mut given) = (inputs.to_vec(), true);
         loop {
@@ -89,7 +93,7 @@ impl Merging<'_> {
             let last = groups.len() == 1;
             let mut next = Vec::new();
             for group in groups {
-                next.extend(self.stage(&group, &options, form, &touches, given, &mut merged)?);
+                next.extend(this.stage(&group, &options, form, &touches, given, &mut merged)?);
                 // What was staged on the way here has been merged.
                 group.iter().filter(|_| !given).for_each(|i| self.files.discard(&i.segment));
             }

@@ -1,10 +1,12 @@
 //! What is on the disk under our own names. A directory is never asked what is in the
 //! lake, only what is not.
 
+use std::path::Path;
+
 use lake_core::id::SegmentId;
 use lake_core::layout;
 use lake_core::schema::check_table_name;
-use lake_store::{Dir, Kind, Root};
+use lake_store::{Dir, Kind, Root, StoreError};
 
 use crate::error::Result;
 
@@ -24,6 +26,16 @@ pub(crate) struct Listing {
     pub(crate) segments: Vec<Found>,
     /// What is not ours. What is in a foreign directory is not looked at.
     pub(crate) foreign: Vec<String>,
+}
+
+/// Of a lake that may not open. One without a warehouse has no files.
+pub(crate) fn of_lake(path: &Path) -> Result<Listing> {
+    let missing = |e: &StoreError| e.kind == Kind::NotFound;
+    match Root::open(path).and_then(|root| root.dir(layout::WAREHOUSE).map(|_| root)) {
+        Ok(root) => warehouse(&root),
+        Err(error) if missing(&error) => Ok(Listing::default()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn warehouse(root: &Root) -> Result<Listing> {

@@ -32,12 +32,19 @@ impl Plan {
         for found in &listing.segments {
             let Some(Known { gone: Some(gone), bytes }) = reach.of(&found.path) else { continue };
             match gone {
-                _ if gone <= safe => superseded.push(File { path: found.path.clone(), bytes }),
+                _ if gone <= safe => {
+                    let path = found.path.clone();
+                    superseded.push((gone, File { path, bytes }));
+                }
                 _ if gone <= floor => leased.add(bytes),
                 _ if gone <= wish.by_age => tagged.add(bytes),
                 _ => young.add(bytes),
             }
         }
+        // What was merged goes before what it was merged to, whenever this is killed: a
+        // rebuild then finds the file that says what has replaced it.
+        superseded.sort_by_key(|(gone, _)| *gone);
+        let superseded = superseded.into_iter().map(|(_, file)| file).collect();
         let mut held = Vec::new();
         if safe < floor {
             held.push(Hold { by: Holder::Lease(safe), what: leased });

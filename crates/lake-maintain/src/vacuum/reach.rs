@@ -28,12 +28,12 @@ pub(crate) struct Reach {
     files: HashMap<String, Known>,
 }
 
-type Place = (TableId, Part);
+pub(crate) type Place = (TableId, Part);
 
 /// A segment that an entry may bring or take away.
-struct Touched {
-    place: Place,
-    segment: Segment,
+pub(crate) struct Touched {
+    pub(crate) place: Place,
+    pub(crate) segment: Segment,
 }
 
 impl Reach {
@@ -96,7 +96,7 @@ impl Reach {
 }
 
 /// The live segments of every partition that an entry may take some from.
-fn shrinking(state: &State, entry: &Entry) -> Vec<Touched> {
+pub(crate) fn shrinking(state: &State, entry: &Entry) -> Vec<Touched> {
     let mut places: Vec<Place> = Vec::new();
     for action in entry.transactions.iter().flat_map(|txn| &txn.actions) {
         match action {
@@ -122,7 +122,7 @@ fn shrinking(state: &State, entry: &Entry) -> Vec<Touched> {
     places.into_iter().flat_map(segments).collect()
 }
 
-fn added(entry: &Entry) -> Vec<Touched> {
+pub(crate) fn added(entry: &Entry) -> Vec<Touched> {
     let mut touched = Vec::new();
     for action in entry.transactions.iter().flat_map(|txn| &txn.actions) {
         let Action::Add { table, part, segments } = action else { continue };

@@ -22,14 +22,14 @@ pub(super) struct Column {
 }
 
 /// Partition columns, then range columns; ascending, NULL first, as ingest sorts.
-pub(super) struct Order {
+pub(crate) struct Order {
     pub(super) partition: Vec<Column>,
     pub(super) range: Vec<Column>,
     converter: RowConverter,
 }
 
 impl Order {
-    pub(super) fn new(def: &TableDef) -> Result<Order> {
+    pub(crate) fn new(def: &TableDef) -> Result<Order> {
         let column = |id: &FieldId| {
             let at = def.schema().fields.iter().position(|f| f.id == *id)?;
             Some(Column { id: *id, at, ty: def.schema().fields[at].ty.clone() })
@@ -45,12 +45,12 @@ impl Order {
         Ok(Order { partition, range, converter })
     }
 
-    pub(super) fn no_keys(&self) -> Rows {
+    pub(crate) fn no_keys(&self) -> Rows {
         self.converter.empty_rows(0, 0)
     }
 
     /// Replaces `keys` by those of the batch's rows.
-    pub(super) fn keys(&self, batch: &RecordBatch, keys: &mut Rows) -> Result<()> {
+    pub(crate) fn keys(&self, batch: &RecordBatch, keys: &mut Rows) -> Result<()> {
         let columns = self.partition.iter().chain(&self.range);
         let mut columns: Vec<ArrayRef> = columns.map(|c| batch.column(c.at).clone()).collect();
         if columns.is_empty() {

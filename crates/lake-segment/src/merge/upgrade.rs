@@ -130,7 +130,7 @@ fn places(schema: &ArrowSchema) -> HashMap<FieldId, usize> {
     schema.fields().iter().map(|f| field_id(f)).enumerate().filter_map(place).collect()
 }
 
-pub(super) fn field_id(field: &arrow::datatypes::Field) -> Option<FieldId> {
+pub(crate) fn field_id(field: &arrow::datatypes::Field) -> Option<FieldId> {
     field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok()
 }
 

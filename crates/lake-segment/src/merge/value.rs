@@ -16,7 +16,7 @@ const DAY_US: i64 = 86_400_000_000;
 
 /// Values, possibly of an older type of the column; None among them is NULL. None
 /// if one of them is not, exactly, a value of `ty`.
-pub(super) fn array(ty: &Type, values: &[Option<&Value>]) -> Option<ArrayRef> {
+pub(crate) fn array(ty: &Type, values: &[Option<&Value>]) -> Option<ArrayRef> {
     macro_rules! build {
         ($array:ty, $value:ident => $convert:expr) => {{
             let convert = |$value: &Value| $convert;

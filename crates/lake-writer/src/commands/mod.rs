@@ -16,7 +16,9 @@ mod input;
 mod mode;
 mod new_table;
 pub(crate) mod quarantine;
+pub(crate) mod rebuild;
 mod receipt;
+pub(crate) mod repair;
 mod report;
 pub(crate) mod restore;
 pub(crate) mod retain;
@@ -29,6 +31,7 @@ pub(crate) mod tasks;
 pub(crate) mod unarchive;
 pub(crate) mod undelete;
 pub(crate) mod vacuum;
+pub(crate) mod verify;
 pub(crate) mod watch;
 
 use lake_cli::render::{Column, Rows};

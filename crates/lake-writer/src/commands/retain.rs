@@ -11,6 +11,7 @@ use lake_ingest::quarantine::{self, Quarantined};
 use lake_log::{Access, At, Lake};
 use lake_maintain::MaintainError;
 use lake_maintain::archive::{ArchiveOptions, archive_rows};
+use lake_maintain::compact::Watch;
 use lake_maintain::retain::{self, Cut, Retained};
 use lake_store::{Root, Stopwatch, clock};
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ lake.toml says how long rows stay, and rejected rows in quarantine:
   keep = \"90d\"";
 
 /// Drop or archive rows that are older than they need to be
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Retain {
     /// Table [default: all that lake.toml has an age for, and quarantine]
@@ -100,7 +101,7 @@ impl Retain {
         let progress = console.progress(move || tally(&watch, &shown));
         let mut done = Vec::new();
         for job in &jobs {
-            done.push((job, retained(&mut lake, job, &watched)?));
+            done.push((job, retained(&mut lake, job, &*watched)?));
             console.out.committed();
         }
         for file in &rejected {
@@ -178,7 +179,27 @@ fn order_value(def: &TableDef, text: &str) -> Result<Cut, Failure> {
     })
 }
 
-fn retained(lake: &mut Lake, job: &Job, watched: &Watched) -> Result<Retained, Failure> {
+/// Does what lake.toml says of all tables and of rejected rows; returns what became of each
+/// table, and how many files of rejected rows went.
+pub(crate) fn carry_out(
+    path: &Path,
+    lake: &mut Lake,
+    watch: &dyn Watch,
+) -> Result<(Vec<(String, Retained)>, u64), Failure> {
+    let now = clock::now_us();
+    let mut done = Vec::new();
+    for job in Retain::default().jobs(path, lake, now)? {
+        let one = retained(lake, &job, watch)?;
+        done.push((job.table, one));
+    }
+    let rejected = too_old(path, lake.root(), now)?;
+    for file in &rejected {
+        quarantine::remove(lake.root(), &file.name).map_err(of_ingest)?;
+    }
+    Ok((done, rejected.len() as u64))
+}
+
+fn retained(lake: &mut Lake, job: &Job, watched: &dyn Watch) -> Result<Retained, Failure> {
     let done = match job.archive {
         false => retain::drop_rows(lake, &job.table, &job.cut),
         true => archive_rows(lake, &job.table, &job.cut, &ArchiveOptions::default(), watched),

@@ -12,17 +12,20 @@ pub(crate) use job::{Done, Job, Ran};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Task {
     Drain,
+    Retain,
     Compact,
     Vacuum,
     Health,
 }
 
 impl Task {
-    pub(crate) const ALL: [Task; 4] = [Task::Drain, Task::Compact, Task::Vacuum, Task::Health];
+    pub(crate) const ALL: [Task; 5] =
+        [Task::Drain, Task::Retain, Task::Compact, Task::Vacuum, Task::Health];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Task::Drain => "drain",
+            Task::Retain => "retain",
             Task::Compact => "compact",
             Task::Vacuum => "vacuum",
             Task::Health => "health",
@@ -33,6 +36,7 @@ impl Task {
     fn default_at(self) -> &'static str {
         match self {
             Task::Drain | Task::Compact | Task::Health => "*/5 * * * *",
+            Task::Retain => "0 2 * * *",
             Task::Vacuum => "@hourly",
         }
     }

@@ -13,6 +13,7 @@ use lake_maintain::vacuum::{self, Meter, Options};
 use lake_store::Deadline;
 
 use super::Task;
+use crate::commands::retain as due;
 use crate::failure::{of_log, of_maintain};
 use crate::{alerts, settings};
 
@@ -38,6 +39,7 @@ impl Work {
 pub(super) fn work(task: Task, lake: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
     match task {
         Task::Drain => drain(lake),
+        Task::Retain => retain(lake, stop),
         Task::Compact => compact(lake, stop),
         Task::Vacuum => vacuum(lake),
         Task::Health => health(lake),
@@ -55,6 +57,22 @@ fn drain(lake: &Path) -> Result<Work, Failure> {
         .hint("lake-writer vacuum moves them to the trash")
     });
     Ok(Work { message: format!("{drained} transactions committed"), failure, damaged: 0 })
+}
+
+/// What lake.toml says of the age of rows, and of rejected ones.
+fn retain(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
+    let mut lake = Lake::open(path, Access::Write).map_err(of_log)?;
+    let (done, rejected) = due::carry_out(path, &mut lake, &Stopping(stop.clone()))?;
+    let files: u64 = done.iter().map(|(_, one)| one.segments_removed + one.segments_masked).sum();
+    let message = match (done.len(), rejected) {
+        (0, 0) => "lake.toml has an age for nothing".to_owned(),
+        (tables, rejected) => format!(
+            "old rows went from {} files of {tables} tables, {} files of rejected rows",
+            human::count(files),
+            human::count(rejected)
+        ),
+    };
+    Ok(Work::done(message))
 }
 
 struct Stopping(Arc<AtomicBool>);
