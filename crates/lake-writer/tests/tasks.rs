@@ -24,9 +24,13 @@ fn sorted(runs: &[Value], what: &str) -> Vec<String> {
 
 /// Never but for the first time: no test waits for a clock.
 fn rarely(shell: &Shell) {
+    rarely_with(shell, "disk_used = \"off\"");
+}
+
+fn rarely_with(shell: &Shell, alerts: &str) {
     let one = |task| format!("[tasks.{task}]\nat = \"0 0 29 2 *\"\n");
     let tasks: String = TASKS.into_iter().map(one).collect();
-    shell.put("lake/lake.toml", &format!("alerts.disk_used = \"off\"\n{tasks}"));
+    shell.put("lake/lake.toml", &format!("{tasks}[alerts]\n{alerts}\n"));
 }
 
 #[test]
@@ -227,8 +231,7 @@ fn a_task_that_hangs_holds_no_other_up_and_sigterm_ends_all() {
 #[test]
 fn a_failed_task_ends_nobody_and_is_told() {
     let shell = Shell::new();
-    let hook = "[alerts]\ndisk_used = 0\ncommand = [\"/no/such/program\"]\n";
-    shell.put("lake/lake.toml", hook);
+    rarely_with(&shell, "disk_used = 0\ncommand = [\"/no/such/program\"]");
     let mut running = Running::start(shell.command(&["run", "--log-format", "json"]));
     let receipts: Vec<Value> = (0..4).map(|_| running.receipt().unwrap()).collect();
     assert_eq!(sorted(&receipts, "task"), TASKS);

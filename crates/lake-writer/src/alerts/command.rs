@@ -116,7 +116,8 @@ mod tests {
         let why = sh(&script, Duration::from_millis(300)).unwrap_err();
         assert!(why.contains("was killed"), "{why}");
         drop(held);
-        let mut rest = Vec::new();
-        std::io::Read::read_to_end(&mut ends, &mut rest).unwrap();
+        let (send, ended) = channel();
+        thread::spawn(move || send.send(std::io::Read::read(&mut ends, &mut [0])));
+        assert_eq!(ended.recv_timeout(LONG).unwrap().unwrap(), 0);
     }
 }
