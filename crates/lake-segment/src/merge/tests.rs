@@ -166,7 +166,7 @@ impl Disk {
     fn add_batch(&mut self, def: &TableDef, part: Part, batch: &RecordBatch) -> &mut Segment {
         let n = self.files.len();
         let txn = TxnId { start: 3, session: 9, counter: 1 };
-        let from = Provenance { txn, producer: None, host: "h".into(), pid: 7 };
+        let from = Provenance { txn, producer: None, host: "h".into(), pid: 7, after: 0, at_us: 0 };
         let encoded = Format::new(def).unwrap().encode(batch, Profile::Base, "", &from).unwrap();
         let path = format!("{n}.parquet");
         let mut file = self.root.top().unwrap().create(&path).unwrap();
