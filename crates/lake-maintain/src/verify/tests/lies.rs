@@ -38,9 +38,12 @@ fn told(lie: impl Fn(&mut Segment), format_lies: bool) -> Vec<(&'static str, Str
 
 type Lie = fn(&mut Segment);
 
+fn day(n: i64) -> Vec<Value> {
+    vec![Value::Int(n)]
+}
+
 #[test]
 fn each_lie_has_its_word() {
-    let day = |n: i64| vec![Value::Int(n)];
     let lies: [(&str, Lie); 5] = [
         ("file-rows", |s| s.rows += 1),
         ("file-range", |s| s.range = Some(Range::new(day(1), day(4)))),
