@@ -171,7 +171,9 @@ fn head(system: &Dir) -> Result<(Version, bool)> {
 }
 
 /// The slots, and which of the two hold neither zeros nor a slot.
-fn slots(root: &Root) -> Result<(Slots, Vec<usize>)> {
+type Looked = (Slots, Vec<usize>);
+
+fn slots(root: &Root) -> Result<Looked> {
     let path = format!("{}/{}", layout::LOCKS, layout::LOCK_PINS);
     let mut found = (Slots::default(), Vec::new());
     for _ in 0..LOOKS {
@@ -192,7 +194,7 @@ fn slots(root: &Root) -> Result<(Slots, Vec<usize>)> {
 
 /// R2, R3: the floor is leased, and then still is the floor. Whoever raises it says so in
 /// the slots before he looks for leases.
-fn lease(root: &Root) -> Result<(Option<Guard>, (Slots, Vec<usize>))> {
+fn lease(root: &Root) -> Result<(Option<Guard>, Looked)> {
     let locks = found(root.dir(layout::LOCKS))?;
     let is_there = locks.as_ref().map(|locks| locks.exists(layout::LOCK_PINS)).transpose()?;
     let Some(locks) = locks.filter(|_| is_there == Some(true)) else {

@@ -87,7 +87,7 @@ fn doubts(live: &[Relic]) -> Vec<Doubt> {
     let increments = live.iter().filter(|r| r.dated && !told(r) && !r.key.is_empty());
     for same in grouped(increments.map(|r| ((&r.table, r.after), r))).into_values() {
         let one = |r: &&Relic| r.id.txn.session == same[0].id.txn.session;
-        if same.iter().all(|r| one(r)) {
+        if same.iter().all(one) {
             continue;
         }
         for (i, relic) in same.iter().enumerate() {

@@ -38,19 +38,24 @@ fn told(lie: impl Fn(&mut Segment), format_lies: bool) -> Vec<(&'static str, Str
     found(&see(yard.path(), Depth::All))
 }
 
+type Lie = fn(&mut Segment);
+
+fn day(n: i64) -> Vec<Value> {
+    vec![Value::Int(n)]
+}
+
 #[test]
 fn each_lie_has_its_word() {
-    let day = |n: i64| vec![Value::Int(n)];
-    let lies: [(&str, &dyn Fn(&mut Segment)); 5] = [
-        ("file-rows", &|s| s.rows += 1),
-        ("file-range", &|s| s.range = Some(Range::new(day(1), day(4)))),
-        ("file-range", &|s| s.range = Some(Range::new(day(2), day(3)))),
-        ("file-symbols", &|s| {
+    let lies: [(&str, Lie); 5] = [
+        ("file-rows", |s| s.rows += 1),
+        ("file-range", |s| s.range = Some(Range::new(day(1), day(4)))),
+        ("file-range", |s| s.range = Some(Range::new(day(2), day(3)))),
+        ("file-symbols", |s| {
             if let Some(span) = &mut s.symbols {
                 span.count = 3;
             }
         }),
-        ("file-mask", &|s| {
+        ("file-mask", |s| {
             let from = Some(Value::Int(7));
             s.masks.push(Mask { owners: None, stretch: Stretch { from, to: None } });
         }),
