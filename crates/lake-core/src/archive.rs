@@ -137,6 +137,8 @@ mod tests {
             range: Some(Range::new(vec![Value::Date(from)], vec![Value::Date(to)])),
             symbols: None,
             rank: Rank::default(),
+            at_us: 0,
+            census: None,
             masks: Vec::new(),
             added: 0,
         };

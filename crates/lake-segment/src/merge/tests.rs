@@ -166,14 +166,9 @@ impl Disk {
     fn add_batch(&mut self, def: &TableDef, part: Part, batch: &RecordBatch) -> &mut Segment {
         let n = self.files.len();
         let txn = TxnId { start: 3, session: 9, counter: 1 };
-<<<<<<< HEAD
-        let from = Provenance { txn, producer: None, host: "h".into(), pid: 7 };
+        let from = Provenance { txn, producer: None, host: "h".into(), pid: 7, after: 0, at_us: 0 };
         let encoded =
             Format::new(def).unwrap().encode(batch, Profile::Base, "", &from, None).unwrap();
-=======
-        let from = Provenance { txn, producer: None, host: "h".into(), pid: 7, after: 0, at_us: 0 };
-        let encoded = Format::new(def).unwrap().encode(batch, Profile::Base, "", &from).unwrap();
->>>>>>> k-verify/main
         let path = format!("{n}.parquet");
         let mut file = self.root.top().unwrap().create(&path).unwrap();
         file.write_all_at_once(&encoded.bytes).unwrap();
