@@ -121,7 +121,7 @@ impl Yard {
             *known = version.max(*known);
         };
         for (part, live) in &table.parts {
-            if let Part::Of(own) = part {
+            if let (Part::Of(own), false) = (part, live.segments.is_empty()) {
                 note(own, live.touched.version);
             }
             for segment in &live.segments {

@@ -77,7 +77,9 @@ pub(super) fn contents(
         Ok(Some(found)) => found,
     };
     whats.extend(compare(def, held, &found));
-    whats.extend(census(root, path, held)?);
+    if whats.is_empty() {
+        whats.extend(census(root, path, held)?);
+    }
     Ok(whats)
 }
 

@@ -1,5 +1,6 @@
 //! A whole file of which the log says something else.
 
+use lake_core::census::Extent;
 use lake_core::edit::{Action, Cause, Receipt};
 use lake_core::mask::{Mask, Stretch};
 use lake_core::segment::{Part, Segment, SegmentKind};
@@ -46,7 +47,7 @@ fn day(n: i64) -> Vec<Value> {
 
 #[test]
 fn each_lie_has_its_word() {
-    let lies: [(&str, Lie); 5] = [
+    let lies: [(&str, Lie); 6] = [
         ("file-rows", |s| s.rows += 1),
         ("file-range", |s| s.range = Some(Range::new(day(1), day(4)))),
         ("file-range", |s| s.range = Some(Range::new(day(2), day(3)))),
@@ -55,6 +56,7 @@ fn each_lie_has_its_word() {
                 span.count = 3;
             }
         }),
+        ("file-symbols", |s| s.census = Some(Extent { at: 4, len: 40 })),
         ("file-mask", |s| {
             let from = Some(Value::Int(7));
             s.masks.push(Mask { owners: None, stretch: Stretch { from, to: None } });
