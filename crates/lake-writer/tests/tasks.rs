@@ -284,7 +284,8 @@ fn a_task_that_another_holds_is_passed_over_and_said_so() {
     let shell = Shell::new();
     rarely(&shell);
     let root = Root::open(&shell.path("lake")).unwrap();
-    let turn = lake_maintain::runs::Turn::take(&root, "compact").unwrap().unwrap();
+    let mut turn = lake_maintain::runs::Turn::take(&root, "compact").unwrap().unwrap();
+    turn.begin(1_500_000_000_000_000, "here".into(), 0).unwrap();
     let mut running = Running::start(shell.command(&["run", "--log-format", "json"]));
     let receipts: Vec<Value> = (0..3).map(|_| running.receipt().unwrap()).collect();
     assert_eq!(sorted(&receipts, "task"), ["drain", "health", "vacuum"]);

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use lake_cli::Failure;
 use lake_core::kind::Kind;
-use lake_maintain::runs::{End, Ended, Run, Turn};
+use lake_maintain::runs::{self, End, Ended, Run, Turn};
 use lake_maintain::schedule::{self, Cron, Due, Zone};
 use lake_store::{Root, clock, process};
 
@@ -27,9 +27,9 @@ pub(crate) struct Job {
 /// What became of it.
 pub(crate) enum Ran {
     Ended(Box<Done>),
-    /// Another process is at it.
+    /// Another process is at it, since before it was due.
     Busy,
-    /// Another process has done it.
+    /// Another process has done it, or does so now.
     NotDue,
 }
 
@@ -45,7 +45,7 @@ impl Job {
     pub(crate) fn run(&self) -> Result<Ran, Failure> {
         let root = Root::open(&self.lake).map_err(of_store)?;
         let Some(mut turn) = Turn::take(&root, self.task.name()).map_err(of_store)? else {
-            return Ok(Ran::Busy);
+            return self.held(&root);
         };
         let started_us = clock::now_us();
         if let Some((cron, zone, since)) = &self.due
@@ -65,6 +65,19 @@ impl Job {
             || Run { started_us, host: process::host(), pid: process::pid(), end: Some(end) };
         let run = run.unwrap_or_else(of_here);
         Ok(Ran::Ended(Box::new(Done { run, failure, warnings: warnings.collect() })))
+    }
+}
+
+impl Job {
+    /// Who is at it does what is due now, unless it began before that was due.
+    fn held(&self, root: &Root) -> Result<Ran, Failure> {
+        let Some((cron, zone, since)) = &self.due else { return Ok(Ran::Busy) };
+        let last = runs::read(root, self.task.name()).map_err(of_store)?.pop();
+        let begun = last.filter(|run| run.end.is_none()).map(|run| run.started_us);
+        let is_late = begun.is_some_and(|at| {
+            schedule::due(cron, zone, Some(at), *since, clock::now_us()) == Due::Now
+        });
+        Ok(if is_late { Ran::Busy } else { Ran::NotDue })
     }
 }
 
@@ -124,7 +137,11 @@ mod tests {
         assert!(matches!(both[1].run().unwrap(), Ran::NotDue));
         assert!(matches!(job(None).run().unwrap(), Ran::Ended(_)));
         let root = Root::open(&lake).unwrap();
-        let _turn = Turn::take(&root, "drain").unwrap().unwrap();
+        let mut turn = Turn::take(&root, "drain").unwrap().unwrap();
+        assert!(matches!(both[0].run().unwrap(), Ran::NotDue));
+        assert!(matches!(job(None).run().unwrap(), Ran::Busy));
+        // Of a February before.
+        turn.begin(1_500_000_000_000_000, String::new(), 0).unwrap();
         assert!(matches!(both[0].run().unwrap(), Ran::Busy));
     }
 
