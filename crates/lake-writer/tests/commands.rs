@@ -97,7 +97,7 @@ fn what_is_refused_changes_nothing() {
         ("create bars --schema symbol=VARCHAR", 2, "column list, character 7"),
         ("create bars --schema x:INTEGER", 2, "column list"),
         ("create 1x --schema x", 2, "column list"),
-        ("rebuild", 2, "rebuild"),
+        ("rebuild", 2, "a log that can be read"),
     ] {
         let said = shell.line(line);
         assert_eq!(said.code, code, "{line}: {}", said.err);

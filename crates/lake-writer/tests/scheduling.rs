@@ -70,7 +70,7 @@ fn the_crontabs_run() {
     let shown = shell.json(&["tasks", "history"]);
     let names: Vec<&str> =
         shown.as_array().unwrap().iter().rev().map(|run| run["task"].as_str().unwrap()).collect();
-    assert_eq!(names[4..], ["drain", "compact", "vacuum", "health"], "{ran:?}");
+    assert_eq!(names[5..], ["drain", "retain", "compact", "vacuum", "health"], "{ran:?}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn once_runs_what_is_due_and_no_more() {
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     let receipts = lines(&said.out);
     assert_eq!(sorted(&receipts, "task"), TASKS);
-    assert_eq!(sorted(&receipts, "outcome"), ["done"; 4]);
+    assert_eq!(sorted(&receipts, "outcome"), ["done"; TASKS.len()]);
     assert_eq!(lines(&shell.line("run --once").out), [] as [Value; 0]);
     let mut runs = history(&shell);
     for run in &mut runs {
@@ -80,9 +80,9 @@ fn what_was_missed_is_run_once_or_skipped() {
     running.signal("-TERM");
     let (code, out, _) = running.wait();
     // Unless a minute of the schedule has come just now.
-    assert!(code == Some(0) && (out.is_empty() || history(&shell).len() > 4), "{out}");
+    assert!(code == Some(0) && (out.is_empty() || history(&shell).len() > TASKS.len()), "{out}");
     if out.is_empty() {
-        assert_eq!(lines(&shell.line("run --once").out).len(), 4);
+        assert_eq!(lines(&shell.line("run --once").out).len(), TASKS.len());
     }
 }
 
@@ -110,7 +110,7 @@ fn two_daemons_share_the_tasks() {
     let daemons = [start(), start()];
     wait_until("each task has run", || {
         let runs = history(&shell);
-        runs.len() == 4 && runs.iter().all(|run| run["outcome"] == "done")
+        runs.len() == TASKS.len() && runs.iter().all(|run| run["outcome"] == "done")
     });
     for daemon in daemons {
         daemon.signal("-TERM");
@@ -233,7 +233,7 @@ fn a_failed_task_ends_nobody_and_is_told() {
     let shell = Shell::new();
     rarely_with(&shell, "disk_used = 0\ncommand = [\"/no/such/program\"]");
     let mut running = Running::start(shell.command(&["run", "--log-format", "json"]));
-    let receipts: Vec<Value> = (0..4).map(|_| running.receipt().unwrap()).collect();
+    let receipts = TASKS.map(|_| running.receipt().unwrap());
     assert_eq!(sorted(&receipts, "task"), TASKS);
     running.signal("-TERM");
     let (code, _, err) = running.wait();
@@ -287,8 +287,8 @@ fn a_task_that_another_holds_is_passed_over_and_said_so() {
     let mut turn = lake_maintain::runs::Turn::take(&root, "compact").unwrap().unwrap();
     turn.begin(1_500_000_000_000_000, "here".into(), 0).unwrap();
     let mut running = Running::start(shell.command(&["run", "--log-format", "json"]));
-    let receipts: Vec<Value> = (0..3).map(|_| running.receipt().unwrap()).collect();
-    assert_eq!(sorted(&receipts, "task"), ["drain", "health", "vacuum"]);
+    let receipts: Vec<Value> = (1..TASKS.len()).map(|_| running.receipt().unwrap()).collect();
+    assert_eq!(sorted(&receipts, "task"), ["drain", "health", "retain", "vacuum"]);
     running.signal("-TERM");
     let (code, _, err) = running.wait();
     assert_eq!(code, Some(0), "{err}");
