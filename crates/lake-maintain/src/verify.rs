@@ -79,7 +79,7 @@ impl Meter {
         self.0.stop.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn expect(&self, files: u64) {
+    pub(crate) fn due(&self, files: u64) {
         self.0.due.store(files, Ordering::Relaxed);
     }
 
@@ -164,7 +164,7 @@ fn check_files(
     depth: &Depth,
     meter: &Meter,
 ) -> Result<Vec<Finding>> {
-    meter.expect(files.len() as u64);
+    meter.due(files.len() as u64);
     let all: Vec<(&String, &Held)> = files.iter().collect();
     let found: Vec<Vec<Finding>> = all
         .par_iter()

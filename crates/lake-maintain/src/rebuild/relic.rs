@@ -66,7 +66,7 @@ pub(super) fn read_all(
     found: &[Found],
     meter: &Meter,
 ) -> Result<(Vec<Relic>, Vec<Doubt>)> {
-    meter.expect(found.len() as u64);
+    meter.due(found.len() as u64);
     let read = |found: &Found| {
         let read = read(root, found, meter);
         meter.looked();
