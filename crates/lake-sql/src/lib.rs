@@ -65,5 +65,6 @@ impl SqlError {
     }
 }
 
-#[cfg(all(test, feature = "datafusion"))]
+#[cfg(test)]
+#[cfg(feature = "datafusion")]
 mod tests;
