@@ -173,7 +173,7 @@ impl Mounted {
     pub fn query(&mut self, sql: &str) -> Result<Query<'_>> {
         let tree = gate::check(&self.connection, sql).map_err(|error| self.naming(error))?;
         let Some(foreseen) = self.foreseen(&tree, sql)? else { return self.ask(sql, &tree) };
-        // What is wrong is told of the text as it was written.
+        // Where it cannot be asked with answers in it, it is asked as it was written.
         let tree = match gate::check(&self.connection, &foreseen.text) {
             Ok(other) if self.ask(&foreseen.text, &other).is_ok() => other,
             _ => return self.ask(sql, &tree),

@@ -64,6 +64,12 @@ impl Mounted {
         find(tree, sql, &mut places);
         let defined = defined(tree);
         places.retain(|place| !names_any(place.node, &defined));
+        if places.is_empty() {
+            return Ok(None);
+        }
+        // What DuckDB refuses as it is written is refused: a list compares types that a
+        // subquery does not.
+        self.ask(sql, tree)?;
         places.sort_by_key(|place| place.from);
         let mut foreseen = Foreseen { text: String::new(), readings: Vec::new() };
         let mut at = 0;
@@ -86,9 +92,10 @@ impl Mounted {
         lists: bool,
         readings: &mut Vec<Reading>,
     ) -> Result<Option<String>> {
-        // The line break ends a comment at its end.
+        // The line break ends a comment at its end. Each column makes two, so that it shows
+        // when there are several: then it is no value, and the query itself says so.
         let ask = format!(
-            "SELECT CAST(c AS VARCHAR), typeof(c) FROM ({inner}\n) AS _lake_q(c) LIMIT {}",
+            "SELECT CAST(COLUMNS(*) AS VARCHAR), typeof(COLUMNS(*)) FROM ({inner}\n) LIMIT {}",
             MOST_VALUES + 1
         );
         let mut query = match self.query(&ask) {
@@ -97,6 +104,9 @@ impl Mounted {
             Err(EngineError::Sql { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
+        if query.types.len() != 2 {
+            return Ok(None);
+        }
         let rows = query.statement.query_map([], |row| {
             let (value, ty): (Option<String>, String) = (row.get(0)?, row.get(1)?);
             Ok((value, ty))
@@ -241,6 +251,8 @@ mod tests {
                 9,
             ),
             ("FROM bars b WHERE EXISTS (SELECT symbol FROM universe)", 9),
+            ("FROM bars WHERE (symbol, 'x') IN (SELECT symbol, name FROM universe)", 9),
+            ("FROM bars WHERE (symbol, 'x') IN (SELECT (symbol, name) FROM universe)", 9),
             // Of another bars.
             (
                 "WITH bars AS (FROM bars WHERE d < 4) FROM bars WHERE d = (SELECT max(d) FROM bars)",
@@ -261,6 +273,9 @@ mod tests {
         let mut mounted = lake.mount();
         for (sql, words) in [
             ("FROM bars WHERE d = (SELECT max(e) FROM bars)", "\"e\" not found"),
+            ("FROM bars WHERE d = (SELECT 1, 2)", "2 columns"),
+            ("FROM bars WHERE symbol IN (SELECT symbol, name FROM universe)", "2 columns"),
+            ("FROM bars WHERE symbol IN (SELECT d FROM bars)", "Cannot compare"),
             ("FROM bars WHERE symbol IN (SELECT symbol FROM nothing)", "nothing"),
             ("FROM bars WHERE d = (SELECT max(d) FROM bars) AND e", "\"e\" not found"),
         ] {
