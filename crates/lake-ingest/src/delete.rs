@@ -261,7 +261,7 @@ fn write(
             )]
         }
         _ => {
-            let packs = write_packs(files, table, format, &Touches::new(), &mut stays)?;
+            let packs = write_packs(files, table, format, &Touches::new(), None, &mut stays)?;
             packs.into_iter().map(|segment| (Part::Packed, segment)).collect()
         }
     };

@@ -239,7 +239,7 @@ impl Maker<'_> {
             let (table, format, part) = (self.table, &self.kit.format, &piece.part);
             let tell = || piece.census(def, &groups, &block.batch, self.files.producer());
             let census = piece.span.is_some().then_some(&tell as _);
-            let blank = Blank { table, format, part, rows: piece.rows, census };
+            let blank = Blank { table, format, part, rows: piece.rows, census, copies: None };
             let mut segment = self.files.write(&blank, piece.windows(&groups, &block.batch))?;
             if piece.span.is_some() {
                 segment.range = piece.range(def, &groups, &block.batch);

@@ -50,7 +50,9 @@ pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -
         // A symbol's own file that shares keys with a pack goes into it.
         let part = if packed { &Part::Packed } else { cluster[0].0 };
         let written = match part {
-            Part::Packed => write_packs(maker.files, table, format, &Touches::new(), &mut batches)?,
+            Part::Packed => {
+                write_packs(maker.files, table, format, &Touches::new(), None, &mut batches)?
+            }
             Part::Of(_) => {
                 let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
                 vec![

@@ -175,13 +175,20 @@ pub(crate) fn add(lake: &mut Lake, rows: &[Row<'_>], packed: bool) {
     let mut staged: Vec<(Part, Vec<Segment>)> = Vec::new();
     if packed {
         let mut batches = std::iter::once(Ok::<_, SegmentError>(batch(&format, &rows)));
-        let packs = write_packs(&files, table, &format, &Touches::new(), &mut batches).unwrap();
+        let packs =
+            write_packs(&files, table, &format, &Touches::new(), None, &mut batches).unwrap();
         staged.push((Part::Packed, packs));
     } else {
         for own in rows.chunk_by(|a, b| a.0 == b.0) {
             let part = Part::Of(symbol(own[0].0));
-            let blank =
-                Blank { table, format: &format, part: &part, rows: own.len(), census: None };
+            let blank = Blank {
+                table,
+                format: &format,
+                part: &part,
+                rows: own.len(),
+                census: None,
+                copies: None,
+            };
             let batches = std::iter::once(Ok::<_, SegmentError>(batch(&format, own)));
             let segment = files.write(&blank, batches).unwrap();
             staged.push((part, vec![segment]));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use lake_core::schema::TableDef;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, Encoding, Type as Physical, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::basic::{Compression, CompressionCodec, Encoding, Type as Physical, ZstdLevel};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
 };
@@ -37,11 +37,24 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub(crate) fn row_group(self) -> usize {
+    pub(crate) const fn row_group(self) -> usize {
         match self {
             Profile::Tiny | Profile::Increment => ROW_GROUP,
             Profile::Base => BASE_ROW_GROUP,
         }
+    }
+
+    /// A row group with fewer rows is joined with its neighbour.
+    pub(crate) fn fewest_rows(self) -> usize {
+        match self {
+            Profile::Tiny | Profile::Increment => 0,
+            Profile::Base => BASE_ROW_GROUP / 2,
+        }
+    }
+
+    /// No row group has more rows.
+    pub(crate) fn most_rows(self) -> usize {
+        self.row_group() + self.fewest_rows()
     }
 
     /// The profile of an increment of so many rows.
@@ -110,6 +123,24 @@ impl Format {
             Profile::Increment => &self.increment,
             Profile::Base => &self.base,
         }
+    }
+}
+
+impl Format {
+    /// Whether a base that says this of itself has row groups as this format makes them.
+    pub(crate) fn made(&self, metadata: &ParquetMetaData) -> bool {
+        let file = metadata.file_metadata();
+        let codec = |column: &ColumnChunkMetaData| {
+            CompressionCodec::from(self.base.compression(column.column_path()))
+        };
+        file.created_by() == Some(self.base.created_by())
+            && *file.schema_descr().root_schema() == *self.parquet
+            && metadata.offset_index().is_some()
+            && metadata
+                .row_groups()
+                .iter()
+                .flat_map(|group| group.columns())
+                .all(|column| column.compression_codec() == codec(column))
     }
 }
 

@@ -27,6 +27,7 @@ mod tests;
 mod upgrade;
 pub(crate) mod value;
 mod visible;
+mod whole;
 
 use std::ops::{Bound, RangeBounds};
 
@@ -40,6 +41,8 @@ use lake_store::Root;
 use parquet::errors::ParquetError;
 
 use crate::error::{Result, SegmentError};
+use crate::format::Format;
+use crate::group::{Copies, Piece};
 use crate::reader::{BATCH, Verify};
 use crate::types::arrow_schema;
 
@@ -47,6 +50,8 @@ use cursor::{Cursor, Shared};
 use heads::Heads;
 pub(crate) use order::Order;
 use pending::Pending;
+
+use whole::{Whole, Wholes};
 
 pub use upgrade::Upgrade;
 pub(crate) use upgrade::field_id;
@@ -148,7 +153,14 @@ impl Merge {
         let cursors = ranked.iter().enumerate().map(cursor).collect::<Result<Vec<_>>>()?;
         let schema = arrow_schema(def.schema());
         Ok(Merge {
-            shared: Shared { root: root.clone(), def: def.clone(), order, options, asked },
+            shared: Shared {
+                root: root.clone(),
+                def: def.clone(),
+                order,
+                options,
+                asked,
+                wholes: None,
+            },
             pending: Pending::new(schema.clone()),
             schema,
             keyed,
@@ -169,11 +181,29 @@ impl Merge {
         self.counts
     }
 
-    /// The next batch. None: there are no more rows.
-    fn step(&mut self) -> Result<Option<RecordBatch>> {
+    /// All rows, with the row groups whole that stand apart, whenever they are welcome; they
+    /// are for bases that `format` makes.
+    pub fn pieces<'m>(
+        &'m mut self,
+        format: &Format,
+        copies: Option<&'m Copies>,
+    ) -> Result<Pieces<'m>> {
+        if copies.is_some() {
+            self.shared.wholes = Wholes::new(&self.shared.def, format)?;
+        }
+        Ok(Pieces { merge: self, copies })
+    }
+
+    /// The next rows. None: there are no more.
+    fn step(&mut self, copies: Option<&Copies>) -> Result<Option<Piece>> {
         let most = self.shared.options.batch_rows;
         while let Some(first) = self.heads.first() {
             if !first.is_open() {
+                if copies.is_some_and(Copies::are_welcome)
+                    && let Some(piece) = self.give_whole()?
+                {
+                    return Ok(Some(piece));
+                }
                 self.start_first()?;
                 continue;
             }
@@ -187,19 +217,47 @@ impl Merge {
             let run = first.run_before(self.heads.second(), most);
             let long = run * 2 >= most;
             if long && self.pending.rows() > 0 {
-                return self.pending.take().map(Some);
+                return self.take_pending();
             }
             let rows = run.min(most - self.pending.rows());
             let whole = self.give_first(rows, long)?;
             self.advance_first(rows)?;
             if let Some(batch) = whole {
-                return Ok(Some(batch));
+                return Ok(Some(Piece::Rows(batch)));
             }
             if self.pending.rows() == most {
-                return self.pending.take().map(Some);
+                return self.take_pending();
             }
         }
-        if self.pending.rows() > 0 { self.pending.take().map(Some) } else { Ok(None) }
+        if self.pending.rows() > 0 { self.take_pending() } else { Ok(None) }
+    }
+
+    fn take_pending(&mut self) -> Result<Option<Piece>> {
+        Ok(Some(Piece::Rows(self.pending.take()?)))
+    }
+
+    /// Gives out the row group that the first input stands before, if it stands apart, or
+    /// what comes before it.
+    fn give_whole(&mut self) -> Result<Option<Piece>> {
+        let other = self.heads.second().map(|other| other.key().to_vec());
+        let Some(first) = self.heads.first_mut() else { return Ok(None) };
+        if !first.may_give_whole(other.as_deref()) {
+            return Ok(None);
+        }
+        if self.pending.rows() > 0 {
+            return self.take_pending();
+        }
+        let Some(Whole { group, last }) = first.take_whole(&self.last, &self.shared)? else {
+            return Ok(None);
+        };
+        self.last = last;
+        self.counts.read += group.rows;
+        self.counts.out += group.rows;
+        self.counts.pieces += 1;
+        self.counts.visible_sum = self.counts.visible_sum.wrapping_add(group.sum);
+        let more = first.load(&self.shared, &mut self.counts)?;
+        self.settle_first(more);
+        Ok(Some(Piece::Group(Box::new(group))))
     }
 
     /// Gives out rows of the first input: at once if they are many.
@@ -219,8 +277,8 @@ impl Merge {
 
     fn start_first(&mut self) -> Result<()> {
         let Some(first) = self.heads.first_mut() else { return Ok(()) };
+        self.open += usize::from(!first.has_file());
         let more = first.start(&self.shared, &mut self.counts)?;
-        self.open += 1;
         self.settle_first(more);
         Ok(())
     }
@@ -253,16 +311,39 @@ impl Merge {
     }
 }
 
+impl Merge {
+    fn next_piece(&mut self, copies: Option<&Copies>) -> Option<Result<Piece>> {
+        if self.ended {
+            return None;
+        }
+        let next = self.step(copies).and_then(|piece| match piece {
+            Some(Piece::Rows(batch)) => self.strict(&batch).map(|batch| Some(Piece::Rows(batch))),
+            other => Ok(other),
+        });
+        self.ended = !matches!(next, Ok(Some(_)));
+        next.transpose()
+    }
+}
+
 impl Iterator for Merge {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
-        if self.ended {
-            return None;
-        }
-        let next = self.step().and_then(|batch| batch.map(|b| self.strict(&b)).transpose());
-        self.ended = !matches!(next, Ok(Some(_)));
-        next.transpose()
+        self.next_piece(None).map(|piece| piece.and_then(Piece::into_batch))
+    }
+}
+
+/// See [`Merge::pieces`].
+pub struct Pieces<'m> {
+    merge: &'m mut Merge,
+    copies: Option<&'m Copies>,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Result<Piece>;
+
+    fn next(&mut self) -> Option<Result<Piece>> {
+        self.merge.next_piece(self.copies)
     }
 }
 

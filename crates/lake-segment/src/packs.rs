@@ -13,7 +13,8 @@ use lake_core::symbol::Symbol;
 use lake_core::value::{Key, Range};
 
 use crate::error::SegmentError;
-use crate::format::Format;
+use crate::format::{Format, Profile};
+use crate::group::{Copies, Piece, RowGroup};
 use crate::staged::{Blank, Files};
 use crate::stats::value_at;
 
@@ -26,12 +27,13 @@ pub type Touches = HashMap<Vec<Symbol>, Touch>;
 
 /// Writes all batches, which are sorted by symbol. A symbol without a touch was changed
 /// by the commit whose rank the segments get.
-pub fn write_packs<E: From<SegmentError>>(
+pub fn write_packs<P: Into<Piece>, E: From<SegmentError>>(
     files: &Files,
     table: &Table,
     format: &Format,
     touches: &Touches,
-    batches: &mut dyn Iterator<Item = Result<RecordBatch, E>>,
+    copies: Option<&Copies>,
+    pieces: &mut dyn Iterator<Item = Result<P, E>>,
 ) -> Result<Vec<Segment>, E> {
     let mut done = Vec::new();
     let mut rest: Option<RecordBatch> = None;
@@ -42,12 +44,19 @@ pub fn write_packs<E: From<SegmentError>>(
         };
         let pack = RefCell::new(Pack::new(&table.def, limit, touches, files.producer()));
         let mut own = std::iter::from_fn(|| {
-            let next = rest.take().map(Ok).or_else(|| batches.next())?;
-            match next {
-                Ok(batch) => {
+            if !pack.borrow().has_room() {
+                copies.inspect(|copies| copies.welcome(false));
+            }
+            let next = || Some(pieces.next()?.map(Into::into));
+            match rest.take().map(|batch| Ok(Piece::Rows(batch))).or_else(next)? {
+                Ok(Piece::Rows(batch)) => {
                     let (own, other) = pack.borrow_mut().take(batch);
                     rest = other;
-                    own.map(Ok)
+                    own.map(|batch| Ok(Piece::Rows(batch)))
+                }
+                Ok(Piece::Group(group)) => {
+                    pack.borrow_mut().take_group(&group);
+                    Some(Ok(Piece::Group(group)))
                 }
                 error => Some(error),
             }
@@ -56,7 +65,7 @@ pub fn write_packs<E: From<SegmentError>>(
         let part = Part::Packed;
         let census = || pack.borrow_mut().census();
         let (rows, census) = (usize::MAX, Some(&census as _));
-        let blank = Blank { table, format, part: &part, rows, census };
+        let blank = Blank { table, format, part: &part, rows, census, copies };
         let mut segment = files.write(&blank, std::iter::once(first).chain(own))?;
         let mut pack = pack.borrow_mut();
         segment.range = pack.range();
@@ -110,6 +119,32 @@ impl<'a> Pack<'a> {
         }
     }
 
+    /// Whether a whole row group cannot make it end.
+    fn has_room(&self) -> bool {
+        self.rows + Profile::Base.most_rows() <= PACK_ROWS
+    }
+
+    /// A row group, for which there is room.
+    fn take_group(&mut self, group: &RowGroup) {
+        for Tally { symbols, rows, range, .. } in &group.tallies {
+            self.begin(symbols);
+            let ends = range.as_ref().map(|range| (range.min().to_vec(), range.max().to_vec()));
+            let (min, max) = ends.unzip();
+            self.note(*rows as usize, min, max);
+        }
+    }
+
+    /// Rows of a symbol follow.
+    fn begin(&mut self, symbols: &[Symbol]) {
+        if self.open.as_ref().is_none_or(|open| open.symbols != symbols) {
+            self.count += 1;
+            self.first.get_or_insert_with(|| symbols.to_vec());
+            self.close();
+            let touched = self.touches.get(symbols).unwrap_or(&self.touched).clone();
+            self.open = Some(Tally { symbols: symbols.to_vec(), touched, ..Tally::default() });
+        }
+    }
+
     /// What of a batch belongs to this pack, and the rest.
     fn take(&mut self, batch: RecordBatch) -> (Option<RecordBatch>, Option<RecordBatch>) {
         if self.full || self.rows >= self.limit {
@@ -126,26 +161,21 @@ impl<'a> Pack<'a> {
                 return ((start > 0).then(|| batch.slice(0, start)), Some(rest));
             }
             let end = end_of(self.def, &batch, start);
-            if is_new {
-                self.count += 1;
-                self.first.get_or_insert_with(|| symbols.clone());
-                self.close();
-                let touched = self.touches.get(&symbols).unwrap_or(&self.touched).clone();
-                self.open = Some(Tally { symbols, touched, ..Tally::default() });
-            }
-            self.note(&batch, start, end);
-            self.rows += end - start;
+            self.begin(&symbols);
+            let ids = self.def.range_columns();
+            let key = |row: usize| -> Option<Key> {
+                ids.iter().map(|id| value_at(column(self.def, &batch, *id)?, row)).collect()
+            };
+            let (min, max) = (key(start), key(end - 1));
+            self.note(end - start, min, max);
             start = end;
         }
         (Some(batch), None)
     }
 
-    fn note(&mut self, batch: &RecordBatch, start: usize, end: usize) {
-        let ids = self.def.range_columns();
-        let key = |row: usize| -> Option<Key> {
-            ids.iter().map(|id| value_at(column(self.def, batch, *id)?, row)).collect()
-        };
-        let (min, max) = (key(start), key(end - 1));
+    /// So many rows of the open symbol, from that key to that.
+    fn note(&mut self, rows: usize, min: Option<Key>, max: Option<Key>) {
+        self.rows += rows;
         if let Some(open) = &mut self.open {
             let range = min.clone().zip(max.clone()).filter(|(min, _)| !min.is_empty());
             let range = range.map(|(min, max)| Range::new(min, max));
@@ -155,7 +185,7 @@ impl<'a> Pack<'a> {
                 (_, Some(so_far), Some(range)) => Some(so_far.join(&range)),
                 _ => None,
             };
-            open.rows += (end - start) as u64;
+            open.rows += rows as u64;
         }
         match (min, max) {
             (Some(min), Some(max)) if !min.is_empty() => {

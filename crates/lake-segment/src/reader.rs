@@ -9,13 +9,15 @@ use lake_core::segment::Segment;
 use lake_store::{ReadFile, Root};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Result, SegmentError};
+use crate::group::Copied;
 
 pub(crate) const BATCH: usize = 8 * 1024;
 const BLOCK: usize = 256 * 1024;
@@ -71,39 +73,91 @@ impl SegmentReader {
         verify: Verify,
         selection: &Selection<'_>,
     ) -> Result<SegmentReader> {
-        let damaged = |why: String| SegmentError::Damaged { path: path.to_owned(), why };
-        let size = root.stat(path)?.map(|s| s.len);
-        if size != Some(segment.bytes) {
-            let found = size.map_or("is missing".to_owned(), |n| format!("has {n}"));
-            return Err(damaged(format!("it should have {} bytes but {found}", segment.bytes)));
-        }
-        let mut file = root.open_read(path)?;
-        if verify == Verify::Hash {
-            let hash = hash(&mut file).map_err(|e| damaged(e.to_string()))?;
-            if hash != segment.hash {
-                return Err(damaged("its bytes do not match their hash".into()));
+        let file = opened(root, path, segment, verify)?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let made = guarded(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+            let all: u64 = builder.metadata().row_groups().iter().map(rows).sum();
+            if all != segment.rows {
+                let why = format!("it should have {} rows but has {all}", segment.rows);
+                return Err(ParquetError::General(why));
             }
-        }
-        let (reader, due) =
-            guarded(|| decoder(file, segment, selection)).map_err(|e| damaged(e.to_string()))?;
+            decoder(builder, selection)
+        });
+        let (reader, due) = made.map_err(|e| damaged(path, e.to_string()))?;
         Ok(SegmentReader { path: path.to_owned(), reader, due })
     }
+
+    /// Reads these row groups of a file whose footer is known.
+    pub(crate) fn of_groups(
+        path: &str,
+        file: ReadFile,
+        metadata: &ArrowReaderMetadata,
+        groups: Vec<usize>,
+        selection: &Selection<'_>,
+    ) -> Result<SegmentReader> {
+        let pick = |_: &_| Ok(groups.clone());
+        let selection = Selection { groups: Some(&pick), ..*selection };
+        let made = guarded(|| {
+            let metadata = metadata.clone();
+            decoder(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), &selection)
+        });
+        let (reader, due) = made.map_err(|e| damaged(path, e.to_string()))?;
+        Ok(SegmentReader { path: path.to_owned(), reader, due })
+    }
+
+    /// All of a segment but the row groups that were copied.
+    pub fn encoded_here(
+        root: &Root,
+        path: &str,
+        segment: &Segment,
+        verify: Verify,
+        copied: &[Copied],
+    ) -> Result<SegmentReader> {
+        let pick = |builder: &ParquetRecordBatchReaderBuilder<ReadFile>| {
+            let all = 0..builder.metadata().num_row_groups();
+            Ok(all.filter(|at| !copied.iter().any(|copied| copied.group == *at)).collect())
+        };
+        let selection = Selection { columns: None, groups: Some(&pick), batch_rows: BATCH };
+        SegmentReader::open_selection(root, path, segment, verify, &selection)
+    }
+}
+
+fn damaged(path: &str, why: String) -> SegmentError {
+    SegmentError::Damaged { path: path.to_owned(), why }
+}
+
+/// The file, which is what the log means as far as that is asked.
+pub(crate) fn opened(
+    root: &Root,
+    path: &str,
+    segment: &Segment,
+    verify: Verify,
+) -> Result<ReadFile> {
+    let size = root.stat(path)?.map(|s| s.len);
+    if size != Some(segment.bytes) {
+        let found = size.map_or("is missing".to_owned(), |n| format!("has {n}"));
+        return Err(damaged(path, format!("it should have {} bytes but {found}", segment.bytes)));
+    }
+    let mut file = root.open_read(path)?;
+    if verify == Verify::Hash {
+        let hash = hash(&mut file).map_err(|e| damaged(path, e.to_string()))?;
+        if hash != segment.hash {
+            return Err(damaged(path, "its bytes do not match their hash".into()));
+        }
+    }
+    Ok(file)
+}
+
+fn rows(group: &RowGroupMetaData) -> u64 {
+    u64::try_from(group.num_rows()).unwrap_or(0)
 }
 
 /// The decoder, and how many rows it has to give.
 fn decoder(
-    file: ReadFile,
-    segment: &Segment,
+    builder: ParquetRecordBatchReaderBuilder<ReadFile>,
     selection: &Selection<'_>,
 ) -> parquet::errors::Result<(ParquetRecordBatchReader, u64)> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
-    let rows = |group: &RowGroupMetaData| u64::try_from(group.num_rows()).unwrap_or(0);
-    let all: u64 = builder.metadata().row_groups().iter().map(rows).sum();
-    if all != segment.rows {
-        let why = format!("it should have {} rows but has {all}", segment.rows);
-        return Err(ParquetError::General(why));
-    }
     let mask = match selection.columns {
         None => ProjectionMask::all(),
         Some(ids) => {
@@ -117,7 +171,10 @@ fn decoder(
         }
     };
     let (builder, due) = match selection.groups {
-        None => (builder, all),
+        None => {
+            let all = builder.metadata().row_groups().iter().map(rows).sum();
+            (builder, all)
+        }
         Some(pick) => {
             let picked = pick(&builder)?;
             let due = picked.iter().map(|i| rows(builder.metadata().row_group(*i))).sum();

@@ -17,6 +17,7 @@ use lake_store::{Dir, NewFile, Root};
 
 use crate::error::{Result, SegmentError};
 use crate::format::{Format, Profile};
+use crate::group::{Copied, Copies, Piece};
 use crate::metadata::Provenance;
 use crate::writer::Written;
 
@@ -47,6 +48,8 @@ pub struct Blank<'a> {
     pub rows: usize,
     /// Asked when all rows are written.
     pub census: Option<&'a dyn Fn() -> Census>,
+    /// None: its row groups are all encoded here.
+    pub copies: Option<&'a Copies>,
 }
 
 /// What a file is called and says of itself.
@@ -84,12 +87,12 @@ impl Files {
 
     /// Writes a segment. Safe to call from many threads. What the log is to know of a
     /// pack's range and symbols the caller adds.
-    pub fn write<E: From<SegmentError>>(
+    pub fn write<P: Into<Piece>, E: From<SegmentError>>(
         &self,
         blank: &Blank<'_>,
-        batches: impl Iterator<Item = std::result::Result<RecordBatch, E>>,
+        pieces: impl Iterator<Item = std::result::Result<P, E>>,
     ) -> std::result::Result<Segment, E> {
-        let Blank { table, format, part, rows, census } = *blank;
+        let Blank { table, format, part, rows, census, copies } = *blank;
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let id = SegmentId { txn: self.provenance.txn, n };
         let dir = layout::part_dir(&table.def.name, &table.def.directory_columns(), part);
@@ -101,16 +104,20 @@ impl Files {
         };
         let label = Label { id, profile, label };
         let written: Written = if rows <= STREAM_ROWS && self.kind == SegmentKind::Increment {
+            let batches = pieces.map(|piece| Ok(piece?.into().into_batch()?));
             let all = batches.collect::<std::result::Result<Vec<_>, E>>()?;
             self.write_whole(format, &label, &all, census)?
         } else {
             let mut file = self.staging.create(&self.tmp_name(&id)).map_err(SegmentError::from)?;
             let mut writer = format.stream(&mut file, profile, label.label, &self.provenance)?;
-            for batch in batches {
-                writer.write(&batch?)?;
+            for piece in pieces {
+                writer.put(&piece?.into())?;
+                copies.inspect(|copies| copies.welcome(writer.is_even()));
             }
             let written = writer.finish(census.map(|census| census()).as_ref())?;
             self.close(file)?;
+            let copied = |&(group, rows, digest)| Copied { segment: id, group, rows, digest };
+            copies.inspect(|copies| copies.add(written.copied.iter().map(copied)));
             written
         };
         Ok(Segment {

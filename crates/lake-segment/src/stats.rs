@@ -44,6 +44,11 @@ pub fn value_at(array: &ArrayRef, row: usize) -> Option<Value> {
 
 /// A row's values of the range columns. None where one has no place in a range.
 pub(crate) fn key_at(batch: &RecordBatch, columns: &[usize], row: usize) -> Option<Key> {
-    let short = |value: &Value| !matches!(value, Value::Text(text) if text.len() > MAX_TEXT);
-    columns.iter().map(|&c| value_at(batch.column(c), row).filter(short)).collect()
+    let key: Key =
+        columns.iter().map(|&c| value_at(batch.column(c), row)).collect::<Option<_>>()?;
+    Some(key).filter(is_short)
+}
+
+pub(crate) fn is_short(key: &Key) -> bool {
+    !key.iter().any(|value| matches!(value, Value::Text(text) if text.len() > MAX_TEXT))
 }

@@ -1,5 +1,6 @@
 //! Sorted batches in, one Parquet file out.
 
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 
 use arrow::array::RecordBatch;
@@ -9,11 +10,13 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory
 use parquet::file::writer::SerializedFileWriter;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::digest::row_sum;
 use crate::error::{Result, SegmentError};
 use crate::format::{Format, Profile};
+use crate::group::{Piece, RowGroup, SUMS, write_sums};
 use crate::metadata::{Provenance, pair};
 use crate::nan;
-use crate::stats::key_at;
+use crate::stats::{self, key_at};
 
 const BUFFER: usize = 1 << 20;
 
@@ -27,6 +30,8 @@ pub struct Written {
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
     pub census: Option<Extent>,
+    /// Row groups that are copies, their rows, and the digests of what they are copies of.
+    pub(crate) copied: Vec<(usize, u64, u64)>,
 }
 
 /// A small segment, whole.
@@ -68,12 +73,22 @@ impl Format {
 
 /// A segment on its way out. Batches come in the order of the range columns, the
 /// later ones after the earlier ones.
+///
+/// Rows that would make a small row group, before a copied one or at the end, are added to
+/// the one before. So no group of a base has less than half of the rows that it should
+/// have, nor more than one and a half times as many, but for the last or only one.
 pub struct SegmentWriter<'f, W: Write + Send> {
     format: &'f Format,
     file: SerializedFileWriter<Hashed<W>>,
     factory: ArrowRowGroupWriterFactory,
-    row_group: usize,
+    profile: Profile,
     group: Option<Group>,
+    /// Batches that are to go into the next row group, or into this one.
+    held: VecDeque<RecordBatch>,
+    held_rows: usize,
+    sums: Vec<u64>,
+    copied: Vec<(usize, u64, u64)>,
+    numbers: Vec<u64>,
     rows: u64,
     first: Option<Key>,
     last: Option<Key>,
@@ -84,6 +99,7 @@ struct Group {
     columns: Vec<ArrowColumnWriter>,
     nans: Vec<bool>,
     rows: usize,
+    sum: u64,
 }
 
 impl<'f, W: Write + Send> SegmentWriter<'f, W> {
@@ -103,9 +119,28 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             file.append_key_value_metadata(pair);
         }
         let factory = ArrowRowGroupWriterFactory::new(&file, format.arrow.clone());
-        let row_group = profile.row_group();
-        let (group, rows, first, last) = (None, 0, None, None);
-        Ok(SegmentWriter { format, file, factory, row_group, group, rows, first, last })
+        Ok(SegmentWriter {
+            format,
+            file,
+            factory,
+            profile,
+            group: None,
+            held: VecDeque::new(),
+            held_rows: 0,
+            sums: Vec::new(),
+            copied: Vec::new(),
+            numbers: Vec::new(),
+            rows: 0,
+            first: None,
+            last: None,
+        })
+    }
+
+    pub(crate) fn put(&mut self, piece: &Piece) -> Result<()> {
+        match piece {
+            Piece::Rows(batch) => self.write(batch),
+            Piece::Group(group) => self.copy(group),
+        }
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -117,18 +152,77 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             self.first = key_at(batch, range, 0);
         }
         self.last = key_at(batch, range, batch.num_rows() - 1);
-        let mut at = 0;
-        while at < batch.num_rows() {
-            let room = self.row_group - self.group.as_ref().map_or(0, |g| g.rows);
-            let take = room.min(batch.num_rows() - at);
-            self.fill(&batch.slice(at, take)).map_err(SegmentError::encode)?;
-            at += take;
-            self.rows += take as u64;
-            if take == room {
-                self.close_group().map_err(SegmentError::encode)?;
+        self.rows += batch.num_rows() as u64;
+        self.held_rows += batch.num_rows();
+        self.held.push_back(batch.clone());
+        loop {
+            self.fill_up(self.profile.row_group())?;
+            if self.group_rows() < self.profile.row_group() || self.held_rows < self.slack() {
+                return Ok(());
+            }
+            self.close_group().map_err(SegmentError::encode)?;
+        }
+    }
+
+    /// Whether a row group can be copied now without a small one before it.
+    pub(crate) fn is_even(&self) -> bool {
+        let rows = self.group_rows() + self.held_rows;
+        rows == 0 || rows >= self.slack()
+    }
+
+    fn copy(&mut self, group: &RowGroup) -> Result<()> {
+        self.flush()?;
+        let mut out = self.file.next_row_group().map_err(SegmentError::encode)?;
+        let digest = group.copy(&mut out)?;
+        out.close().map_err(SegmentError::encode)?;
+        self.copied.push((self.sums.len(), group.rows, digest));
+        self.sums.push(group.sum);
+        let ends = |key: Key| Some(key).filter(stats::is_short);
+        let mut ranges = group.tallies.iter().map(|tally| tally.range.as_ref());
+        let first = ranges.next().flatten();
+        let last = ranges.next_back().unwrap_or(first);
+        if self.rows == 0 {
+            self.first = first.and_then(|range| ends(range.min().to_vec()));
+        }
+        self.last = last.and_then(|range| ends(range.max().to_vec()));
+        self.rows += group.rows;
+        Ok(())
+    }
+
+    fn group_rows(&self) -> usize {
+        self.group.as_ref().map_or(0, |group| group.rows)
+    }
+
+    /// Fewer rows are not worth a row group.
+    fn slack(&self) -> usize {
+        self.profile.fewest_rows()
+    }
+
+    /// Takes of the batches that are held until the row group has `most` rows.
+    fn fill_up(&mut self, most: usize) -> Result<()> {
+        while let room = most.saturating_sub(self.group_rows())
+            && room > 0
+            && let Some(batch) = self.held.pop_front()
+        {
+            let take = room.min(batch.num_rows());
+            if take < batch.num_rows() {
+                self.held.push_front(batch.slice(take, batch.num_rows() - take));
+            }
+            self.held_rows -= take;
+            self.fill(&batch.slice(0, take)).map_err(SegmentError::encode)?;
+            if self.profile == Profile::Base {
+                let sum = row_sum(&batch.slice(0, take), &mut self.numbers)?;
+                if let Some(group) = &mut self.group {
+                    group.sum = group.sum.wrapping_add(sum);
+                }
             }
         }
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.fill_up(usize::MAX)?;
+        self.close_group().map_err(SegmentError::encode)
     }
 
     fn fill(&mut self, batch: &RecordBatch) -> parquet::errors::Result<()> {
@@ -140,6 +234,7 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
                     .create_column_writers(self.file.flushed_row_groups().len())?,
                 nans: vec![false; self.format.leaves],
                 rows: 0,
+                sum: 0,
             },
         };
         if self.format.floats {
@@ -160,6 +255,7 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
 
     fn close_group(&mut self) -> parquet::errors::Result<()> {
         let Some(group) = self.group.take() else { return Ok(()) };
+        self.sums.push(group.sum);
         let mut out = self.file.next_row_group()?;
         for (column, has_nan) in group.columns.into_iter().zip(group.nans) {
             let mut chunk = column.close()?;
@@ -177,7 +273,10 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
 
     /// Writes the footer, and a census before it. The caller syncs.
     pub fn finish(mut self, census: Option<&Census>) -> Result<Written> {
-        self.close_group().map_err(SegmentError::encode)?;
+        self.flush()?;
+        if self.profile == Profile::Base {
+            self.file.append_key_value_metadata(pair(SUMS, write_sums(&self.sums)));
+        }
         let census = match census.filter(|c| !c.is_empty()) {
             Some(census) => Some(self.append(&census.seal()).map_err(SegmentError::encode)?),
             None => None,
@@ -188,7 +287,8 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             (Some(min), Some(max)) if !min.is_empty() => Some(Range::new(min, max)),
             _ => None,
         };
-        Ok(Written { rows: self.rows, bytes: out.bytes, hash: out.hash.digest(), range, census })
+        let (rows, bytes, hash, copied) = (self.rows, out.bytes, out.hash.digest(), self.copied);
+        Ok(Written { rows, bytes, hash, range, census, copied })
     }
 
     /// Where other readers of Parquet do not look; the footer says where.

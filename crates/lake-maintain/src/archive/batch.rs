@@ -198,7 +198,8 @@ fn write(
         }
         let part = Part::Of(symbols.clone());
         let whole = usize::MAX;
-        let blank = Blank { table, format: &format, part: &part, rows: whole, census: None };
+        let blank =
+            Blank { table, format: &format, part: &part, rows: whole, census: None, copies: None };
         let mut own = 0;
         let portion = std::iter::from_fn(|| {
             let next = (own < FILE_ROWS).then(|| feed.next_of(&symbols))??;

@@ -1,11 +1,10 @@
 //! Some segments merged to staged ones, within the memory there is.
 
-use arrow::array::RecordBatch;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_segment::{
-    Blank, Files, Format, Lineage, Merge, MergeInput, MergeOptions, PACK_ROWS, Touches, Within,
-    write_packs,
+    Blank, Copied, Copies, Files, Format, Lineage, Merge, MergeInput, MergeOptions, PACK_ROWS,
+    Piece, Touches, Within, write_packs,
 };
 use lake_store::Root;
 
@@ -16,7 +15,7 @@ use crate::error::{MaintainError, Result};
 use crate::policy::Form;
 
 /// Rows of a file of one partition.
-const OWN_ROWS: usize = 4 * PACK_ROWS;
+const OWN_ROWS: u64 = 4 * PACK_ROWS as u64;
 /// Rows of a decoded batch, and of one where many inputs are open.
 const BATCH: usize = 8 * 1024;
 const SMALL_BATCH: usize = 1024;
@@ -54,6 +53,8 @@ pub(super) struct Merged {
     pub(super) hidden: u64,
     pub(super) superseded: u64,
     pub(super) sum: u64,
+    /// Row groups of the outputs that were copied from inputs.
+    pub(super) copied: Vec<Copied>,
 }
 
 impl Merged {
@@ -63,7 +64,18 @@ impl Merged {
         self.hidden += other.hidden;
         self.superseded += other.superseded;
         self.sum = self.sum.wrapping_add(other.sum);
+        self.copied.extend(other.copied);
     }
+}
+
+/// How the inputs of one merge become files.
+struct Stage<'t> {
+    form: Form,
+    touches: &'t Touches,
+    /// They are the lake's, and count.
+    given: bool,
+    /// Row groups may be copied.
+    copies: bool,
 }
 
 impl Merging<'_> {
@@ -93,7 +105,9 @@ impl Merging<'_> {
             let last = groups.len() == 1;
             let mut next = Vec::new();
             for group in groups {
-                next.extend(this.stage(&group, &options, form, &touches, given, &mut merged)?);
+                // What is merged again proves nothing: copies are made in one go or not.
+                let stage = Stage { form, touches: &touches, given, copies: given && last };
+                next.extend(this.stage(&group, &options, &stage, &mut merged)?);
                 // What was staged on the way here has been merged.
                 group.iter().filter(|_| !given).for_each(|i| self.files.discard(&i.segment));
             }
@@ -107,37 +121,42 @@ impl Merging<'_> {
         }
     }
 
-    /// `given`: they are the lake's, and count.
     fn stage(
         &self,
         inputs: &[Input],
         options: &MergeOptions,
-        form: Form,
-        touches: &Touches,
-        given: bool,
+        stage: &Stage<'_>,
         merged: &mut Merged,
     ) -> Result<Vec<(Part, Segment)>> {
+        let Stage { form, touches, given, .. } = *stage;
         let segments: Vec<&Segment> = inputs.iter().map(|i| &i.segment).collect();
         let inputs: Vec<MergeInput<'_>> = inputs
             .iter()
             .map(|Input { path, part, segment }| MergeInput { path: path.clone(), part, segment })
             .collect();
         let mut merge = Merge::open(self.root, &self.table.def, &inputs, options)?;
-        let mut batches = merge.by_ref().map(|batch| self.seen(batch?));
+        let copies = Copies::default();
+        copies.welcome(true);
+        let copying = stage.copies.then_some(&copies);
+        let mut pieces = merge.pieces(self.format, copying)?.map(|piece| self.seen(piece?));
         let part = match form {
             Form::Packs => &Part::Packed,
             Form::Own => inputs.first().map_or(&Part::Packed, |input| input.part),
         };
         let written = match form {
-            Form::Packs => write_packs(self.files, self.table, self.format, touches, &mut batches)?,
-            Form::Own => self.write_own(part, touches, &mut batches)?,
+            Form::Packs => {
+                write_packs(self.files, self.table, self.format, touches, copying, &mut pieces)?
+            }
+            Form::Own => self.write_own(part, touches, copying, &mut pieces)?,
         };
+        drop(pieces);
         let counts = merge.counts();
         if given {
             merged.read += counts.read;
             merged.hidden += counts.hidden;
             merged.sum = merged.sum.wrapping_add(counts.visible_sum);
         }
+        merged.copied.extend(copies.done());
         merged.superseded += counts.superseded;
         merged.sum = merged.sum.wrapping_sub(counts.superseded_sum);
         let placed =
@@ -149,28 +168,31 @@ impl Merging<'_> {
         &self,
         part: &Part,
         touches: &Touches,
-        batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+        copies: Option<&Copies>,
+        pieces: &mut dyn Iterator<Item = Result<Piece>>,
     ) -> Result<Vec<Segment>> {
         let (table, format) = (self.table, self.format);
         let census = || own_census(table, part, touches);
-        let blank = Blank { table, format, part, rows: usize::MAX, census: Some(&census) };
+        let census = Some(&census as _);
+        let blank = Blank { table, format, part, rows: usize::MAX, census, copies };
         let mut segments = Vec::new();
-        while let Some(first) = batches.next() {
+        loop {
+            // A new file has no rows before a row group yet.
+            copies.inspect(|copies| copies.welcome(true));
+            let Some(first) = pieces.next() else { return Ok(segments) };
             let (mut first, mut rows) = (Some(first), 0);
             let portion = std::iter::from_fn(|| {
-                let next = first.take().or_else(|| (rows < OWN_ROWS).then(|| batches.next())?);
-                rows +=
-                    next.as_ref().and_then(|n| n.as_ref().ok()).map_or(0, RecordBatch::num_rows);
+                let next = first.take().or_else(|| (rows < OWN_ROWS).then(|| pieces.next())?);
+                rows += next.as_ref().and_then(|n| n.as_ref().ok()).map_or(0, Piece::rows);
                 next
             });
             segments.push(self.files.write(&blank, portion)?);
         }
-        Ok(segments)
     }
 
-    fn seen(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        match self.watch.merged(batch.num_rows() as u64) {
-            true => Ok(batch),
+    fn seen(&self, piece: Piece) -> Result<Piece> {
+        match self.watch.merged(piece.rows()) {
+            true => Ok(piece),
             false => Err(MaintainError::Stopped),
         }
     }

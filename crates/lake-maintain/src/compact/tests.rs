@@ -284,3 +284,53 @@ proptest! {
         yard.check();
     }
 }
+
+/// Rows of a row group of a base.
+const GROUP: i32 = 32 * 1024;
+
+fn days(name: &str, days: std::ops::Range<i32>, px: f64) -> Vec<Row<'_>> {
+    days.map(|day| (name, day, px)).collect()
+}
+
+#[test]
+fn a_symbol_that_has_grown_keeps_its_row_groups() {
+    let policy = Policy { own_rows: 1, full: true, ..Policy::default() };
+    let mut yard = Yard::new();
+    yard.add(&days("A", 0..4 * GROUP, 1.0), false);
+    let first = all(&mut yard, &options(policy.clone())).counts;
+    assert_eq!((first.rows_in, first.rows_copied), (4 * GROUP as u64, 0));
+    // One that is newer, and more behind all there are.
+    yard.add(&days("A", GROUP + 5..GROUP + 6, 2.0), false);
+    yard.add(&days("A", 4 * GROUP..4 * GROUP + 100, 2.0), false);
+    let counts = all(&mut yard, &options(policy.clone())).counts;
+    yard.check();
+    assert_eq!((counts.rows_in, counts.rows_superseded), (4 * GROUP as u64 + 101, 1));
+    assert_eq!(counts.rows_copied, 3 * GROUP as u64);
+    // The group that has lost rows is made anew, the one of before is not.
+    yard.hide(Some("A"), 7, 9);
+    let counts = all(&mut yard, &options(policy)).counts;
+    yard.check();
+    assert_eq!((counts.rows_deleted, counts.rows_copied), (3, 3 * GROUP as u64));
+}
+
+#[test]
+fn packs_keep_row_groups_and_know_their_symbols() {
+    let mut yard = Yard::new();
+    let rows: Vec<Row<'_>> =
+        ["A", "B", "C", "D"].iter().flat_map(|s| days(s, 0..GROUP / 2, 1.0)).collect();
+    yard.add(&rows, true);
+    yard.add(&days("E", 0..GROUP, 1.0), true);
+    all(&mut yard, &full());
+    let before = yard.changed();
+    yard.add(&[("B", 3, 2.0)], true);
+    yard.add(&[("F", 3, 2.0)], true);
+    let counts = all(&mut yard, &full()).counts;
+    yard.check();
+    // The group of A and B is made anew; those of C and D, and of E, are copied.
+    assert_eq!((counts.rows_in, counts.rows_copied), (3 * GROUP as u64 + 2, 2 * GROUP as u64));
+    let changed = yard.changed();
+    for name in ["A", "C", "D", "E"] {
+        assert_eq!(changed[name], before[name], "{name}");
+    }
+    assert!(changed["B"] > before["B"] && changed["F"] > before["E"]);
+}

@@ -45,6 +45,8 @@ pub struct Counts {
     pub rows_deleted: u64,
     pub bytes_in: u64,
     pub bytes: u64,
+    /// Of those written, rows in row groups that were copied as they were.
+    pub rows_copied: u64,
 }
 
 impl Counts {
@@ -57,6 +59,7 @@ impl Counts {
         self.rows_deleted += other.rows_deleted;
         self.bytes_in += other.bytes_in;
         self.bytes += other.bytes;
+        self.rows_copied += other.rows_copied;
     }
 }
 
@@ -234,6 +237,7 @@ fn count(work: &[Work<'_>], merged: &[Merged]) -> Counts {
             rows_deleted: m.hidden,
             bytes_in: w.step.bytes,
             bytes: m.outputs.iter().map(|(_, s)| s.bytes).sum(),
+            rows_copied: m.copied.iter().map(|copied| copied.rows).sum(),
         });
     }
     counts

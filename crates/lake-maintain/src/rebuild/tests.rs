@@ -146,7 +146,7 @@ fn staged(lake: &mut Lake, row: (&str, i32, f64)) -> (Transaction, Files) {
     let mut files = Files::new(lake.root(), &draft.staging, &txn, kind);
     let format = Format::new(&table.def).unwrap();
     let part = Part::Of(symbol(row.0));
-    let blank = Blank { table, format: &format, part: &part, rows: 1, census: None };
+    let blank = Blank { table, format: &format, part: &part, rows: 1, census: None, copies: None };
     let batches = std::iter::once(Ok::<_, lake_segment::SegmentError>(batch(&format, &[row])));
     let segment = files.write(&blank, batches).unwrap();
     files.place(&[(table, &part, &segment)]).unwrap();

@@ -13,6 +13,7 @@ use super::order::Order;
 use super::pending::Slot;
 use super::upgrade::Upgrade;
 use super::visible::Visible;
+use super::whole::{Groups, Stop, Wholes};
 use super::{MergeCounts, MergeOptions};
 use crate::digest::row_numbers;
 use crate::error::{Result, SegmentError};
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) def: TableDef,
     pub(super) order: Order,
     pub(super) options: MergeOptions,
+    /// None: no row group is given out whole.
+    pub(super) wholes: Option<Wholes>,
     /// The row groups that are read; empty: all.
     pub(super) asked: Vec<Between>,
 }
@@ -32,16 +35,19 @@ pub(super) struct Shared {
 pub(super) struct Cursor {
     /// Its precedence among inputs at the same key: the smaller goes first.
     pub(super) place: usize,
-    path: String,
+    pub(super) path: String,
     part: Part,
-    segment: Segment,
+    pub(super) segment: Segment,
     /// No row comes before it.
     bound: Vec<u8>,
     open: Option<Box<Open>>,
 }
 
 struct Open {
-    reader: SegmentReader,
+    /// None: it stands before a row group that may be given out whole.
+    reader: Option<SegmentReader>,
+    /// None: none of its row groups may.
+    groups: Option<Groups>,
     upgrade: Upgrade,
     visible: Visible,
     batch: RecordBatch,
@@ -52,7 +58,7 @@ struct Open {
     /// The run of visible rows that is being given out, and those after it.
     run: Range<usize>,
     runs: std::vec::IntoIter<Range<usize>>,
-    /// The key that the next batch comes after; none before the first.
+    /// The key of the last row that was read; none before the first.
     last: Option<Vec<u8>>,
 }
 
@@ -73,15 +79,38 @@ impl Cursor {
         Ok(Cursor { place, path, part, segment, bound, open: None })
     }
 
+    /// Whether it is at a row.
     pub(super) fn is_open(&self) -> bool {
+        self.open.as_deref().is_some_and(|open| !open.run.is_empty())
+    }
+
+    pub(super) fn has_file(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Of the file that it stands in, before a row group.
+    pub(super) fn groups(&self) -> Option<&Groups> {
+        self.open.as_deref().filter(|open| open.reader.is_none())?.groups.as_ref()
+    }
+
+    /// The key of the row before those to come, if there was one.
+    pub(super) fn last(&self) -> Option<&[u8]> {
+        self.open.as_deref()?.last.as_deref()
+    }
+
+    /// The row group that it stands before was given out, up to this key.
+    pub(super) fn passed(&mut self, last: Vec<u8>) {
+        if let Some(open) = &mut self.open {
+            open.last = Some(last);
+            open.groups.as_mut().and_then(Groups::take);
+        }
     }
 
     /// Of the row it is at, or what its rows do not come before.
     pub(super) fn key(&self) -> &[u8] {
         match &self.open {
-            Some(open) => open.keys.row(open.run.start).data(),
-            None => &self.bound,
+            Some(open) if !open.run.is_empty() => open.keys.row(open.run.start).data(),
+            _ => &self.bound,
         }
     }
 
@@ -126,34 +155,23 @@ impl Cursor {
         self.open.as_ref().map_or(&[], |open| open.keys.row(open.run.start + n).data())
     }
 
-    /// Goes to the first visible row. False: there is none.
+    /// Goes to the first visible row, or before the first row group that may be given out
+    /// whole; from there to the first visible row in it. False: there is none.
     pub(super) fn start(&mut self, shared: &Shared, counts: &mut MergeCounts) -> Result<bool> {
-        let options = &shared.options;
+        if let Some(open) = &mut self.open {
+            if let Some(group) = open.groups.as_mut().and_then(Groups::take) {
+                self.read(vec![group], shared)?;
+            }
+            return self.load(shared, counts);
+        }
+        let groups = Groups::open(&self.path, &self.segment, shared)?;
         let version = self.segment.schema_version;
         let upgrade = Upgrade::new(&self.path, &shared.def, version, None)?;
-        let visible = Visible::new(
-            &shared.order,
-            &self.part,
-            &self.segment,
-            &options.within,
-            &options.stretch,
-        )
-        .ok_or_else(|| self.damaged("a mask's end is no value of its column"))?;
-        let groups = |builder: &_| pick(builder, &shared.asked);
-        let selection = Selection {
-            columns: Some(upgrade.stored()),
-            groups: if shared.asked.is_empty() { None } else { Some(&groups) },
-            batch_rows: options.batch_rows,
-        };
-        let reader = SegmentReader::open_selection(
-            &shared.root,
-            &self.path,
-            &self.segment,
-            options.verify,
-            &selection,
-        )?;
+        let visible = self.visible(&shared.order, shared)?;
+        let reader = if groups.is_some() { None } else { Some(self.reader(&upgrade, shared)?) };
         self.open = Some(Box::new(Open {
             reader,
+            groups,
             batch: RecordBatch::new_empty(upgrade.schema().clone()),
             upgrade,
             visible,
@@ -165,6 +183,48 @@ impl Cursor {
             last: None,
         }));
         self.load(shared, counts)
+    }
+
+    pub(super) fn visible(&self, order: &Order, shared: &Shared) -> Result<Visible> {
+        let (within, stretch) = (&shared.options.within, &shared.options.stretch);
+        Visible::new(order, &self.part, &self.segment, within, stretch)
+            .ok_or_else(|| self.damaged("a mask's end is no value of its column"))
+    }
+
+    /// Of all the row groups that are asked for.
+    fn reader(&self, upgrade: &Upgrade, shared: &Shared) -> Result<SegmentReader> {
+        let (options, segment) = (&shared.options, &self.segment);
+        let groups = |builder: &_| pick(builder, &shared.asked);
+        let selection = Selection {
+            columns: Some(upgrade.stored()),
+            groups: if shared.asked.is_empty() { None } else { Some(&groups) },
+            batch_rows: options.batch_rows,
+        };
+        let (root, path) = (&shared.root, &self.path);
+        SegmentReader::open_selection(root, path, segment, options.verify, &selection)
+    }
+
+    /// Opens these row groups.
+    fn read(&mut self, groups: Vec<usize>, shared: &Shared) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(all) = &open.groups else { return Ok(()) };
+        let columns = Some(open.upgrade.stored());
+        let selection = Selection { columns, groups: None, batch_rows: shared.options.batch_rows };
+        let file = shared.root.open_read(&self.path)?;
+        let (path, metadata) = (&self.path, &all.metadata);
+        open.reader = Some(SegmentReader::of_groups(path, file, metadata, groups, &selection)?);
+        Ok(())
+    }
+
+    /// Goes on to what follows the row groups that were read. False: nothing does.
+    fn next_groups(&mut self, shared: &Shared) -> Result<bool> {
+        let groups = self.open.as_mut().and_then(|open| open.groups.as_mut());
+        match groups.map_or(Stop::End, Groups::stop) {
+            Stop::End => return Ok(false),
+            Stop::Whole(bound) => self.bound = bound,
+            Stop::Read(groups) => self.read(groups, shared)?,
+        }
+        Ok(true)
     }
 
     /// Goes `rows` further, within the run. False: it is at its end.
@@ -183,61 +243,87 @@ impl Cursor {
         self.load(shared, counts)
     }
 
-    fn load(&mut self, shared: &Shared, counts: &mut MergeCounts) -> Result<bool> {
-        let Some(mut open) = self.open.take() else { return Ok(false) };
+    pub(super) fn load(&mut self, shared: &Shared, counts: &mut MergeCounts) -> Result<bool> {
         loop {
+            let Some(open) = &mut self.open else { return Ok(false) };
             if let Some(run) = open.runs.next() {
                 open.run = run;
-                self.open = Some(open);
                 return Ok(true);
             }
-            let Some(batch) = open.reader.next().transpose()? else { return Ok(false) };
-            if batch.num_rows() == 0 {
+            if let Some(batch) = open.reader.as_mut().and_then(Iterator::next) {
+                self.show(&batch?, shared, counts)?;
                 continue;
             }
-            if open.keys.num_rows() > 0 {
-                open.last = Some(open.keys.row(open.keys.num_rows() - 1).data().to_vec());
+            (open.reader, open.run) = (None, 0..0);
+            if !self.next_groups(shared)? {
+                self.open = None;
+                return Ok(false);
             }
-            open.slot = Slot::default();
-            open.batch = open.upgrade.apply(&batch)?;
-            shared.order.keys(&open.batch, &mut open.keys)?;
-            self.check(&open, shared)?;
-            let shown = open.visible.show(&shared.order, &open.batch)?;
-            let visible: u64 = shown.runs.iter().map(|run| run.len() as u64).sum();
-            counts.read += shown.asked;
-            counts.hidden += shown.asked - visible;
-            if shared.options.sums {
-                row_numbers(&open.batch, &mut open.numbers)?;
-                let shown = shown.runs.iter().flat_map(|run| &open.numbers[run.clone()]);
-                let sum = shown.fold(0, |sum: u64, number| sum.wrapping_add(*number));
-                counts.visible_sum = counts.visible_sum.wrapping_add(sum);
+            if self.groups().is_some() {
+                return Ok(true);
             }
-            open.runs = shown.runs.into_iter();
         }
     }
 
-    /// That the batch is sorted and follows the one before, and that its rows are
-    /// of the partition that the file lies in.
-    fn check(&self, open: &Open, shared: &Shared) -> Result<()> {
+    /// Finds the rows of a batch that count.
+    fn show(
+        &mut self,
+        batch: &RecordBatch,
+        shared: &Shared,
+        counts: &mut MergeCounts,
+    ) -> Result<()> {
+        let Some(mut open) = self.open.take().filter(|_| batch.num_rows() > 0) else {
+            return Ok(());
+        };
+        open.slot = Slot::default();
+        open.batch = open.upgrade.apply(batch)?;
+        shared.order.keys(&open.batch, &mut open.keys)?;
+        self.check(&shared.order, &open.batch, &open.keys, open.last.as_deref(), shared)?;
+        open.last = Some(open.keys.row(open.keys.num_rows() - 1).data().to_vec());
+        let shown = open.visible.show(&shared.order, &open.batch)?;
+        let visible: u64 = shown.runs.iter().map(|run| run.len() as u64).sum();
+        counts.read += shown.asked;
+        counts.hidden += shown.asked - visible;
+        if shared.options.sums {
+            row_numbers(&open.batch, &mut open.numbers)?;
+            let shown = shown.runs.iter().flat_map(|run| &open.numbers[run.clone()]);
+            let sum = shown.fold(0, |sum: u64, number| sum.wrapping_add(*number));
+            counts.visible_sum = counts.visible_sum.wrapping_add(sum);
+        }
+        open.runs = shown.runs.into_iter();
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// That a batch is sorted and follows the one before, and that its rows are of the
+    /// partition that the file lies in.
+    pub(super) fn check(
+        &self,
+        order: &Order,
+        batch: &RecordBatch,
+        keys: &Rows,
+        last: Option<&[u8]>,
+        shared: &Shared,
+    ) -> Result<()> {
         let keyed = !shared.def.key.is_empty();
         let follows = |a: &[u8], b: &[u8]| if keyed { a < b } else { a <= b };
-        let first = open.keys.row(0).data();
-        match &open.last {
+        let first = keys.row(0).data();
+        match last {
             None if first < self.bound.as_slice() => {
                 return Err(self.damaged("it begins before the range that the log has of it"));
             }
             Some(last) if !follows(last, first) => return Err(self.unsorted(keyed)),
             _ => {}
         }
-        let rows = (0..open.keys.num_rows()).map(|row| open.keys.row(row).data());
+        let rows = (0..keys.num_rows()).map(|row| keys.row(row).data());
         if !rows.is_sorted_by(|a, b| follows(a, b)) {
             return Err(self.unsorted(keyed));
         }
         let Part::Of(symbols) = &self.part else { return Ok(()) };
         // Sorted rows are all of one partition if the first and the last are.
-        for row in [0, open.batch.num_rows() - 1] {
-            for (column, symbol) in shared.order.partition.iter().zip(symbols) {
-                let names = open.batch.column(column.at).as_string_opt::<i32>();
+        for row in [0, batch.num_rows() - 1] {
+            for (column, symbol) in order.partition.iter().zip(symbols) {
+                let names = batch.column(column.at).as_string_opt::<i32>();
                 if names.is_none_or(|names| names.value(row) != symbol.as_str()) {
                     return Err(self.damaged("it has rows of another partition"));
                 }
@@ -251,7 +337,7 @@ impl Cursor {
         self.damaged(&format!("its rows are not sorted{twice}"))
     }
 
-    fn damaged(&self, why: &str) -> SegmentError {
+    pub(super) fn damaged(&self, why: &str) -> SegmentError {
         SegmentError::Damaged { path: self.path.clone(), why: why.to_owned() }
     }
 }

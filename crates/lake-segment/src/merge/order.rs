@@ -30,9 +30,15 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn new(def: &TableDef) -> Result<Order> {
+        let all: Vec<FieldId> = def.schema().fields.iter().map(|f| f.id).collect();
+        Order::among(def, &all)
+    }
+
+    /// Of batches that have these columns.
+    pub(super) fn among(def: &TableDef, ids: &[FieldId]) -> Result<Order> {
         let column = |id: &FieldId| {
-            let at = def.schema().fields.iter().position(|f| f.id == *id)?;
-            Some(Column { id: *id, at, ty: def.schema().fields[at].ty.clone() })
+            let at = ids.iter().position(|other| other == id)?;
+            Some(Column { id: *id, at, ty: def.schema().by_id(*id)?.ty.clone() })
         };
         let partition: Vec<Column> = def.partition_by.iter().filter_map(column).collect();
         let range: Vec<Column> = def.range_columns().iter().filter_map(column).collect();
@@ -59,6 +65,15 @@ impl Order {
         }
         keys.clear();
         self.converter.append(keys, &columns).map_err(SegmentError::arrow)
+    }
+
+    pub(super) fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.partition.iter().chain(&self.range)
+    }
+
+    /// The keys of rows with these values of its columns, of which there is one at least.
+    pub(super) fn rows(&self, values: &[ArrayRef]) -> Result<Rows> {
+        self.converter.convert_columns(values).map_err(SegmentError::arrow)
     }
 
     /// A key that no row of these symbols and from `least` on comes before. What is

@@ -3,6 +3,7 @@
 
 mod damage;
 mod model;
+mod whole;
 
 use std::sync::Arc;
 

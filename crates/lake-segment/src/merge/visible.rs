@@ -154,7 +154,7 @@ fn contains(within: &Within, symbols: &[Symbol]) -> bool {
 }
 
 /// The symbols of a row. A text that is no symbol has no mask and is not asked for.
-fn symbols(names: &[ArrayRef], row: usize) -> Vec<Symbol> {
+pub(super) fn symbols(names: &[ArrayRef], row: usize) -> Vec<Symbol> {
     let symbol = |name: &ArrayRef| Symbol::new(name.as_string_opt::<i32>()?.value(row)).ok();
     names.iter().filter_map(symbol).collect()
 }

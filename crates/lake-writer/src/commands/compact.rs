@@ -146,6 +146,7 @@ fn receipt(done: &Compacted) -> Record {
         .with("rows_deleted", counts.rows_deleted)
         .with("bytes_in", counts.bytes_in)
         .with("bytes", counts.bytes)
+        .with("rows_copied", counts.rows_copied)
         .with("elapsed_ms", done.elapsed_ms)
 }
 

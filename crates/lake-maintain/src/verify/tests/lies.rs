@@ -26,7 +26,7 @@ fn told(lie: impl Fn(&mut Segment), format_lies: bool) -> Vec<(&'static str, Str
     let rows = [("A", 1, 1.0), ("A", 2, 1.0), ("B", 3, 1.0)];
     let mut batches = std::iter::once(Ok::<_, lake_segment::SegmentError>(batch(&format, &rows)));
     let mut packs =
-        lake_segment::write_packs(&files, table, &format, &Default::default(), &mut batches)
+        lake_segment::write_packs(&files, table, &format, &Default::default(), None, &mut batches)
             .unwrap();
     packs.iter_mut().for_each(lie);
     let part = Part::Packed;
