@@ -257,7 +257,10 @@ fn write(
             let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
             vec![(
                 part.clone(),
-                files.write(&Blank { table, format, part, rows, census: None }, stays)?,
+                files.write(
+                    &Blank { table, format, part, rows, census: None, copies: None },
+                    stays,
+                )?,
             )]
         }
         _ => {

@@ -55,11 +55,10 @@ pub(crate) fn settle(maker: &Maker<'_>, staged: &mut Vec<Staged>, first: bool) -
             }
             Part::Of(_) => {
                 let rows = cluster.iter().map(|(_, s)| s.rows as usize).sum();
-                vec![
-                    maker
-                        .files
-                        .write(&Blank { table, format, part, rows, census: None }, batches)?,
-                ]
+                vec![maker.files.write(
+                    &Blank { table, format, part, rows, census: None, copies: None },
+                    batches,
+                )?]
             }
         };
         staged.extend(written.into_iter().map(|segment| (part.clone(), segment)));
