@@ -177,8 +177,8 @@ impl Cursor {
         self.groups().is_some_and(|groups| groups.ends_before(other))
     }
 
-    /// Takes the row group that it stands before. None: its rows do not all count, one by
-    /// one is to be looked at them. `after` is the key that was given out last.
+    /// Takes the row group that it stands before. None: it must be decoded, because not all of
+    /// its rows count. `after` is the key that was given out last.
     pub(super) fn take_whole(&mut self, after: &[u8], shared: &Shared) -> Result<Option<Whole>> {
         let (Some(wholes), Some(groups)) = (&shared.wholes, self.groups()) else {
             return Ok(None);
