@@ -126,7 +126,13 @@ impl Mounted {
 
     /// Goes on at another version; the lease of the present one ends.
     pub fn remount(&mut self, snapshot: Snapshot) -> Result<()> {
-        let state = snapshot.state().clone();
+        self.turn_to(snapshot.state().clone())?;
+        self._snapshot = Some(snapshot);
+        Ok(())
+    }
+
+    /// Its tables are those of another state.
+    pub(crate) fn turn_to(&mut self, state: Arc<State>) -> Result<()> {
         for sheet in std::mem::take(&mut self.sheets) {
             let name = quoted(&sheet.name);
             self.run(&format!("DROP VIEW IF EXISTS {name}"))?;
@@ -139,7 +145,7 @@ impl Mounted {
         self.macros = self.macros.map(|_| usize::MAX);
         self.sheets = Sheet::all(&state);
         self.made.forget_views();
-        (self.state, self._snapshot) = (state, Some(snapshot));
+        self.state = state;
         self.put_all()
     }
 
