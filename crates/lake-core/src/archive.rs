@@ -36,6 +36,11 @@ pub enum Standing {
     Restored,
 }
 
+/// What these producers commit says what is archived: no batch of anybody's may be theirs.
+pub fn is_reserved(producer: &str) -> bool {
+    ["archive/", "unarchive/"].iter().any(|prefix| producer.starts_with(prefix))
+}
+
 /// The commit that takes the rows of an archive out of the table.
 pub fn archive_key(table: &str, seq: u64) -> ProducerSeq {
     ProducerSeq { producer: archive_producer(table).into(), seq }
@@ -123,6 +128,14 @@ mod tests {
     use crate::segment::{Rank, SegmentKind};
     use crate::symbol::Symbol;
     use crate::value::Range;
+
+    #[test]
+    fn the_keys_are_of_producers_that_are_reserved() {
+        for key in [archive_key("bars", 1), unarchive_key("bars", 1)] {
+            assert!(is_reserved(&key.producer));
+        }
+        assert!(!is_reserved("archive") && !is_reserved("my/archive/bars"));
+    }
 
     #[test]
     fn a_list_reads_back_and_knows_its_ends() {
