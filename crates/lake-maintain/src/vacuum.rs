@@ -181,11 +181,13 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     meter.set(Phase::Moving);
     let root = lake.root().clone();
     let mut batch = Batch::new(&root, now, lake.state().version);
-    for file in &plan.superseded {
-        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
-    }
+    // First what was never committed: without its inputs it would look to rebuild as if it
+    // had been.
     for file in orphans.dead() {
         batch.take(&file.path, &mut report.orphans, &mut report.foreign)?;
+    }
+    for file in &plan.superseded {
+        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
     }
     report.leftovers = leftovers::sweep(lake, &mut batch, &mut report.foreign)?;
     archived::sweep(lake, &mut batch, &mut report.leftovers, &mut report.foreign)?;

@@ -18,10 +18,11 @@ For a lake whose _lake, or its log, is lost for good: a backup is better. Every 
 warehouse is read, and what is whole goes into a new log under a new lake id. A merged file's
 footer names what it was merged of, so that no row counts twice. Stop all writers before.
 
-What is not in the files cannot come back: rows deleted by range, replace or restore and not
-compacted since show again; tags, checks, defaults and history are gone; a batch sent again is
-known only where its own files are still there. What is left of _lake is moved to _lake-lost-*,
-and files that do not count stay where they are.
+What is not in the files cannot come back: rows that were taken away by range, replace, retention
+or restore show again, unless vacuum has removed their files since; tags, checks, defaults and
+history are gone; a batch sent again is known only where its own files are still there. Archived
+rows stay in the archive, and unarchive brings them back. What is left of _lake is moved to
+_lake-lost-*, and files that do not count stay where they are.
 
 Refused when the lake has a log that can be read (see repair). Exits 1 when files could not be
 used or are doubtful; stderr names them.";
@@ -93,6 +94,7 @@ fn record(done: &Rebuilt) -> Record {
         .with("bytes", done.bytes)
         .with("replaced_files", done.replaced)
         .with("redundant_files", done.redundant)
+        .with("archives", done.archives)
         .with("unusable_files", done.unusable.len() as u64)
         .with("doubtful_files", done.doubtful.len() as u64)
         .with("old_system", done.old_system.clone())

@@ -17,9 +17,9 @@ Examples:
   lake-writer verify --format json > report.json; lake-writer repair report.json
 
 Without --deep: the log is one unbroken chain, each checkpoint tells what the entries tell, every
-rule holds, the receipts of compactions add up, and every file that a version still needs is there
-with its size. With --deep also: each file's hash, that it decodes, its rows, their order, key
-range and symbols, its columns, and what its footer says.
+rule holds, the receipts of compactions add up, and every file that a version still needs, or that
+is in the archive, is there with its size. With --deep also: each file's hash, that it decodes, its
+rows, their order, key range and symbols, its columns, and what its footer says.
 
 One finding a line, none if all is well. What killed processes left and what is not the lake's is
 told on stderr and is no finding. Nothing is changed and nobody waits; vacuum keeps what is read.
@@ -139,6 +139,10 @@ fn sentence(note: &Note) -> String {
                 human::count(*n)
             )
         }
+        Note::Archives(n) => format!(
+            "{} not in the archive directory any more: their rows are in no file of this lake",
+            counted(*n, "archive is", "archives are")
+        ),
         Note::Spool(n) => format!(
             "{} in the spool; the next writer or lake-writer drain commits what can be",
             counted(*n, "transaction", "transactions")
