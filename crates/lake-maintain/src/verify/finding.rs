@@ -140,7 +140,7 @@ impl Finding {
             What::Log(flaw) => flaw_remedy(flaw).to_owned(),
             What::Receipt(_) => "compare with a backup of the lake".to_owned(),
             What::List(_) | What::Archived(_) => "restore it from a backup".to_owned(),
-            What::Ahead(_) => "restore the newest entries of _lake/log from a backup".to_owned(),
+            What::Ahead(_) => "restore the newest entries from a copy of _lake/log".to_owned(),
             _ => match self.gone {
                 Some(_) => "restore it from a backup, or let the older versions go: \
                      lake-writer vacuum"
@@ -212,17 +212,21 @@ fn flaw_remedy(flaw: &Flaw) -> &'static str {
     match flaw {
         Flaw::Lake(_) => "restore it from a backup, or lake-writer rebuild",
         Flaw::Missing { .. } | Flaw::Head | Flaw::Slot(_) => "lake-writer repair makes it anew",
-        Flaw::Entry { next: Some(_), .. } => "restore it from a backup",
+        // What lake-writer backup makes has no entries.
+        Flaw::Entry { next: Some(_), .. } => {
+            "restore it from a copy of _lake/log, or let all versions before the later ones go: \
+             lake-writer vacuum"
+        }
         Flaw::Entry { .. } => {
-            "restore it from a backup, or give these versions up: repair --drop-damaged"
+            "restore it from a copy of _lake/log, or give these versions up: repair --drop-damaged"
         }
         Flaw::Checkpoint { spare: true, .. } | Flaw::Spent { .. } => {
             "lake-writer repair moves it aside"
         }
-        Flaw::Checkpoint { .. } => "restore it from a backup",
+        Flaw::Checkpoint { .. } => "restore it from a copy of _lake/checkpoints",
         Flaw::End { .. } => {
-            "restore the entries from a backup, or give them up: repair --drop-damaged"
+            "restore the entries from a copy of _lake/log, or give them up: repair --drop-damaged"
         }
-        Flaw::Rule { .. } => "restore the log from a backup, and report it as a defect",
+        Flaw::Rule { .. } => "restore the log from a copy of _lake, and report it as a defect",
     }
 }
