@@ -2,8 +2,9 @@
 //!
 //! The list is written before the commit, and counts only when the state says that its
 //! producer and seq were committed; those of a killed process are as if they were not
-//! there. Bringing the rows back is a commit of the same seq by another producer. So the
-//! log alone says what is archived, at each of its versions, for good.
+//! there. Bringing the rows back is a commit of the same seq by another producer; a restore
+//! of a version that had them commits that, too. So the log alone says what is archived, at
+//! each of its versions, for good.
 
 use crate::codec::{Decoded, Decoder, Encoder};
 use crate::edit::ProducerSeq;
@@ -62,6 +63,12 @@ pub fn standing(state: &State, table: &str, seq: u64) -> Standing {
         (true, false) => Standing::Archived,
         (true, true) => Standing::Restored,
     }
+}
+
+/// How each number that may be a table's archive stands.
+pub fn standings<'s>(state: &'s State, table: &'s str) -> impl Iterator<Item = (u64, Standing)> {
+    let last = state.producers.last_seq(&archive_producer(table)).unwrap_or(0);
+    (1..=last).map(move |seq| (seq, standing(state, table, seq)))
 }
 
 impl Archive {

@@ -1,6 +1,8 @@
 //! What is in the archive, as the newest state judges it.
 
-use lake_core::archive::{Archive, Standing, archive_producer, standing};
+use std::collections::BTreeSet;
+
+use lake_core::archive::{Archive, Standing, standing, standings};
 use lake_core::entry::BadFile;
 use lake_core::layout;
 use lake_core::schema::{TableDef, check_table_name};
@@ -95,19 +97,17 @@ pub(crate) fn lying(root: &Root) -> Result<Vec<Lying>> {
 
 /// Archives of the state that are not listed.
 pub(crate) fn gone(state: &State, listed: &[Listed]) -> Vec<(String, u64)> {
-    let mut missing = Vec::new();
+    let mut gone = Vec::new();
     for table in state.tables() {
-        let name = &table.def.name;
-        let last = state.producers.last_seq(&archive_producer(name)).unwrap_or(0);
-        for seq in 1..=last {
-            let is_there =
-                || listed.iter().any(|l| l.def.id == table.def.id && l.archive.seq == seq);
-            if standing(state, name, seq) == Standing::Archived && !is_there() {
-                missing.push((name.clone(), seq));
+        let own = listed.iter().filter(|l| l.def.id == table.def.id);
+        let there: BTreeSet<u64> = own.map(|l| l.archive.seq).collect();
+        for (seq, standing) in standings(state, &table.def.name) {
+            if standing == Standing::Archived && !there.contains(&seq) {
+                gone.push((table.def.name.clone(), seq));
             }
         }
     }
-    missing
+    gone
 }
 
 /// The numbers of a table's lists, in order.
