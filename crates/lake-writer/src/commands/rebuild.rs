@@ -1,13 +1,11 @@
 use std::path::Path;
 
 use lake_cli::render::Record;
-use lake_cli::{Console, Failure, Outcome, Tally, human};
+use lake_cli::{Console, Failure, Outcome, human};
 use lake_maintain::rebuild::{self, Doubt, Options, Rebuilt, UNKNOWN};
-use lake_maintain::verify::Meter;
-use lake_store::Stopwatch;
 
+use super::reading::read;
 use crate::failure::of_maintain;
-use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,18 +42,9 @@ const SHOWN: usize = 20;
 
 impl Rebuild {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let signals = Signals::hold();
-        lake_store::process::raise_file_limit();
-        let (meter, clock) = (Meter::default(), Stopwatch::start());
-        let stopped = meter.clone();
-        signals.watch(move || stopped.stop());
-        let shown = {
-            let meter = meter.clone();
-            console.progress(move || tally(&meter, &clock))
-        };
         let options = Options { dry_run: self.dry_run, accept_unsafe_fs: self.accept_unsafe_fs };
-        let done = rebuild::rebuild(path, &options, &meter);
-        drop(shown);
+        let stage = ["reading the files"; 2];
+        let (done, _) = read(console, stage, |meter| rebuild::rebuild(path, &options, meter));
         let done = done.map_err(of_maintain)?;
         if !self.dry_run {
             console.out.committed();
@@ -71,17 +60,6 @@ impl Rebuild {
             true => Ok(Outcome::Done),
             false => Ok(Outcome::No),
         }
-    }
-}
-
-fn tally(meter: &Meter, clock: &Stopwatch) -> Tally {
-    let (files, due) = meter.files();
-    Tally {
-        elapsed: clock.elapsed(),
-        rows: meter.rows(),
-        share: (due > 0).then(|| files as f64 / due as f64),
-        stage: Some("reading the files"),
-        ..Tally::default()
     }
 }
 

@@ -2,13 +2,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use lake_cli::render::{Column, Rows};
-use lake_cli::{Console, Failure, Outcome, Tally, human};
+use lake_cli::{Console, Failure, Outcome, human};
 use lake_core::kind::Kind;
-use lake_maintain::verify::{self, Depth, Finding, Meter, Note, Report};
-use lake_store::Stopwatch;
+use lake_maintain::verify::{self, Depth, Finding, Note, Report};
 
+use super::reading::read;
 use crate::failure::{of_log, of_maintain};
-use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,38 +39,18 @@ const SHOWN: usize = 5;
 
 impl Verify {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let signals = Signals::hold();
-        lake_store::process::raise_file_limit();
-        let (meter, clock) = (Meter::default(), Stopwatch::start());
-        let stopped = meter.clone();
-        signals.watch(move || stopped.stop());
-        let shown = {
-            let (meter, deep) = (meter.clone(), self.deep);
-            console.progress(move || tally(&meter, &clock, deep))
-        };
         let depth = if self.deep { Depth::All } else { Depth::Sizes };
-        let report = verify::run(path, &depth, &meter);
-        drop(shown);
+        let stage = ["reading the log", "looking at files"];
+        let (report, elapsed) = read(console, stage, |meter| verify::run(path, &depth, meter));
         let report = report.map_err(of_maintain)?;
         console.rows(&rows(&report.findings))?;
         console.out.flush()?;
-        told(&report, self.deep, clock.elapsed(), console);
+        told(&report, self.deep, elapsed, console);
         match (report.closed, report.findings.is_empty()) {
             (Some(error), _) => Err(Failure { kind: Kind::Damaged, ..of_log(error) }),
             (None, true) => Ok(Outcome::Done),
             (None, false) => Ok(Outcome::No),
         }
-    }
-}
-
-fn tally(meter: &Meter, clock: &Stopwatch, deep: bool) -> Tally {
-    let (files, due) = meter.files();
-    Tally {
-        elapsed: clock.elapsed(),
-        rows: if deep { meter.rows() } else { 0 },
-        share: (due > 0).then(|| files as f64 / due as f64),
-        stage: Some(if due == 0 { "reading the log" } else { "looking at files" }),
-        ..Tally::default()
     }
 }
 
