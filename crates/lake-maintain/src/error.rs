@@ -40,6 +40,8 @@ pub enum MaintainError {
     NewerBackup { path: PathBuf, there: Version, here: Version },
     #[error("{} is a lake with something in it", .0.display())]
     NotEmpty(PathBuf),
+    #[error("{} lies in the lake {}", .path.display(), .lake.display())]
+    Inside { path: PathBuf, lake: PathBuf },
     #[error("another backup to {} is at work", .0.display())]
     BackingUp(PathBuf),
     #[error("nothing called {0} is in the trash")]
@@ -69,6 +71,7 @@ impl MaintainError {
             }
             MaintainError::NoBackup(_)
             | MaintainError::NewerBackup { .. }
+            | MaintainError::Inside { .. }
             | MaintainError::NotEmpty(_) => Kind::BadInput,
             MaintainError::NoOrder(_)
             | MaintainError::NoAge { .. }
@@ -96,7 +99,9 @@ impl MaintainError {
                 Some("run lake-writer verify".into())
             }
             MaintainError::Sweeping => Some("try again when it is done".into()),
-            MaintainError::NoBackup(_) | MaintainError::NewerBackup { .. } => {
+            MaintainError::NoBackup(_)
+            | MaintainError::NewerBackup { .. }
+            | MaintainError::Inside { .. } => {
                 Some("nothing was done; give a directory of its own".into())
             }
             MaintainError::NotEmpty(_) => {

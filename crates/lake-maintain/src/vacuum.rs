@@ -15,6 +15,8 @@
 //! 5. Only regular files of our own names are touched. Directories stay: somebody may
 //!    be about to move a file in.
 //! 6. The log is truncated last, and not beyond what was swept (V7).
+//! 7. A damaged entry stops it as long as a version before it may be opened: which files
+//!    that one needs is not known then. Once all of these may go, it goes with them.
 
 mod archived;
 pub(crate) mod floor;
@@ -35,6 +37,7 @@ use std::time::Duration;
 
 use lake_core::edit::{Action, Cause};
 use lake_core::id::Version;
+use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_log::{Lake, Outcome};
 use lake_store::{Guard, LockFile, clock, fault};
@@ -169,28 +172,38 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     orphans.refuse_too_many(options.max_share, reach.live_bytes())?;
 
     let wanted = floor::worth(lake, wish.floor)?;
-    let floor = lake.raise_floor(wanted)?;
+    reach.sees_from(wanted)?;
+    let mut report = Report::default();
+    // Before anything is written: the disk may be full.
+    meter.set(Phase::Emptying);
+    report.emptied = trash::empty(lake.root(), now, options.grace, false, &mut report.foreign)?;
+    report.floor = lake.raise_floor(wanted)?;
+    let floor = report.floor;
     let safe = lowest_needed(lake, floor)?;
+    reach.sees_from(safe)?;
     reach.follow(lake)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);
     fence(lake, &mut orphans, &mut reach)?;
 
-    let mut report = Report { floor, ..Report::default() };
-    meter.set(Phase::Emptying);
-    report.emptied = trash::empty(lake.root(), now, options.grace, false, &mut report.foreign)?;
     meter.set(Phase::Moving);
     let root = lake.root().clone();
     let mut batch = Batch::new(&root, now, lake.state().version);
-    for file in &plan.superseded {
-        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
-    }
+    // First what was never committed: without its inputs it would look to rebuild as if it
+    // had been.
     for file in orphans.dead() {
         batch.take(&file.path, &mut report.orphans, &mut report.foreign)?;
+    }
+    for file in &plan.superseded {
+        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
     }
     report.leftovers = leftovers::sweep(lake, &mut batch, &mut report.foreign)?;
     archived::sweep(lake, &mut batch, &mut report.leftovers, &mut report.foreign)?;
     report.trash = batch.settle()?;
-    report.boundary = lake.truncate_to(safe)?;
+    report.boundary = match lake.truncate_to(safe) {
+        // Somebody still needs the log from before the damage.
+        Err(damage) if reach.is_blind() && damage.kind() == Kind::Damaged => lake.slots()?.boundary,
+        boundary => boundary?,
+    };
     report.version = lake.state().version;
     report.held = plan.held.into_iter().chain(orphans.held()).collect();
     report.foreign.extend(listing.foreign.into_iter().chain(orphans.foreign));
@@ -208,6 +221,7 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     orphans.refuse_too_many(options.max_share, reach.live_bytes())?;
     let floor = floor::worth(lake, wish.floor)?;
     let safe = lowest_needed(lake, floor)?;
+    reach.sees_from(safe)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);
     let mut report = Report { version: lake.state().version, floor, ..Report::default() };
     report.boundary = lake.slots()?.boundary;

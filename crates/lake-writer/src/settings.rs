@@ -9,6 +9,7 @@ use lake_ingest::Layout;
 use lake_store::Root;
 
 use crate::alerts;
+use crate::failure::of_store;
 use crate::tasks;
 
 const FILE: &str = "lake.toml";
@@ -109,6 +110,14 @@ pub(crate) fn retention(lake: &Path, table: &str) -> Result<Retention, Failure> 
     })
 }
 
+/// The tables that the file has an age for, whether or not they are there.
+pub(crate) fn retained(lake: &Path) -> Result<Vec<String>, Failure> {
+    let config = read(lake)?;
+    let table =
+        |name: &str| name.strip_prefix("tables.")?.strip_suffix(".retain").map(str::to_owned);
+    Ok(config.names().filter_map(table).collect())
+}
+
 /// How long rejected rows are kept; None: until somebody drops them.
 pub(crate) fn quarantine_keep(lake: &Path) -> Result<Option<Duration>, Failure> {
     time(&read(lake)?, "quarantine.keep")
@@ -121,9 +130,13 @@ fn time(config: &Config, name: &str) -> Result<Option<Duration>, Failure> {
 }
 
 pub(crate) fn read(lake: &Path) -> Result<Config, Failure> {
-    let text = Root::open(lake).and_then(|root| root.read_opt(FILE));
     // A lake that cannot be opened is told by who opens it next.
-    let Ok(Some(bytes)) = text else { return Ok(Config::default()) };
+    let Ok(root) = Root::open(lake) else { return Ok(Config::default()) };
+    let bytes = root.read_opt(FILE).map_err(|error| {
+        let hint = format!("{FILE} is a file in the lake itself: no link, no directory");
+        of_store(error).hint(hint)
+    })?;
+    let Some(bytes) = bytes else { return Ok(Config::default()) };
     let text =
         String::from_utf8(bytes).map_err(|_| Failure::bad_input(format!("{FILE} is not UTF-8")))?;
     let more = tasks::plan::known().chain(alerts::settings::known());

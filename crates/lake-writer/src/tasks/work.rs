@@ -62,9 +62,9 @@ fn drain(lake: &Path) -> Result<Work, Failure> {
 /// What lake.toml says of the age of rows, and of rejected ones.
 fn retain(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
     let mut lake = Lake::open(path, Access::Write).map_err(of_log)?;
-    let (done, rejected) = due::carry_out(path, &mut lake, &Stopping(stop.clone()))?;
-    let files: u64 = done.iter().map(|(_, one)| one.segments_removed + one.segments_masked).sum();
-    let message = match (done.len(), rejected) {
+    let done = due::carry_out(path, &mut lake, &Stopping(stop.clone()))?;
+    let files = done.tables.iter().map(|one| one.segments_removed + one.segments_masked).sum();
+    let message = match (done.tables.len(), done.rejected) {
         (0, 0) => "lake.toml has an age for nothing".to_owned(),
         (tables, rejected) => format!(
             "old rows went from {} files of {tables} tables, {} files of rejected rows",
@@ -72,7 +72,7 @@ fn retain(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
             human::count(rejected)
         ),
     };
-    Ok(Work::done(message))
+    Ok(Work { message, failure: done.failed, damaged: 0 })
 }
 
 struct Stopping(Arc<AtomicBool>);
