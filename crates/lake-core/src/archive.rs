@@ -154,6 +154,7 @@ mod tests {
             rows: 3,
             bytes: 100,
             hash: 5,
+            sum: None,
             range: Some(Range::new(vec![Value::Date(from)], vec![Value::Date(to)])),
             symbols: None,
             rank: Rank::default(),

@@ -412,6 +412,7 @@ impl Made {
             bytes: self.staged.iter().map(|(_, s)| s.bytes).sum(),
             elapsed_ms: watch.elapsed().as_millis() as u64,
             through_row: self.through_row,
+            sums: None,
         }
     }
 

@@ -100,8 +100,9 @@ pub struct MergeCounts {
     /// Pieces of inputs that the rows came in: near `out` where inputs interleave,
     /// near its number of batches where they do not overlap.
     pub pieces: u64,
-    /// The sums of the numbers of rows ([`crate::row_sum`]) that no mask hides, and of
-    /// those superseded. What the difference is must come out.
+    /// The sums of the numbers ([`crate::row_sum`]) of rows read, of those that no mask
+    /// hides, and of those superseded. What the last two differ by must come out.
+    pub read_sum: u64,
     pub visible_sum: u64,
     pub superseded_sum: u64,
 }

@@ -9,6 +9,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory
 use parquet::file::writer::SerializedFileWriter;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::digest::row_sum;
 use crate::error::{Result, SegmentError};
 use crate::format::{Format, Profile};
 use crate::metadata::{Provenance, pair};
@@ -24,6 +25,8 @@ pub struct Written {
     pub bytes: u64,
     /// xxh3 of the whole file.
     pub hash: u64,
+    /// The sum of its rows; None: of a base, which is read again by who proves it.
+    pub sum: Option<u64>,
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
     pub census: Option<Extent>,
@@ -75,6 +78,8 @@ pub struct SegmentWriter<'f, W: Write + Send> {
     row_group: usize,
     group: Option<Group>,
     rows: u64,
+    sum: Option<u64>,
+    numbers: Vec<u64>,
     first: Option<Key>,
     last: Option<Key>,
 }
@@ -104,8 +109,18 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
         }
         let factory = ArrowRowGroupWriterFactory::new(&file, format.arrow.clone());
         let row_group = profile.row_group();
-        let (group, rows, first, last) = (None, 0, None, None);
-        Ok(SegmentWriter { format, file, factory, row_group, group, rows, first, last })
+        Ok(SegmentWriter {
+            format,
+            file,
+            factory,
+            row_group,
+            group: None,
+            rows: 0,
+            sum: (profile != Profile::Base).then_some(0),
+            numbers: Vec::new(),
+            first: None,
+            last: None,
+        })
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -117,6 +132,9 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             self.first = key_at(batch, range, 0);
         }
         self.last = key_at(batch, range, batch.num_rows() - 1);
+        if let Some(sum) = &mut self.sum {
+            *sum = sum.wrapping_add(row_sum(batch, &mut self.numbers)?);
+        }
         let mut at = 0;
         while at < batch.num_rows() {
             let room = self.row_group - self.group.as_ref().map_or(0, |g| g.rows);
@@ -188,7 +206,8 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             (Some(min), Some(max)) if !min.is_empty() => Some(Range::new(min, max)),
             _ => None,
         };
-        Ok(Written { rows: self.rows, bytes: out.bytes, hash: out.hash.digest(), range, census })
+        let (rows, sum, hash) = (self.rows, self.sum, out.hash.digest());
+        Ok(Written { rows, bytes: out.bytes, hash, sum, range, census })
     }
 
     /// Where other readers of Parquet do not look; the footer says where.

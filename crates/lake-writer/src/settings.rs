@@ -22,6 +22,8 @@ const KNOWN: &[&str] = &[
     "tables.*.archive",
     "quarantine.keep",
     VACUUM_GRACE.name,
+    COMPACT_MEMORY.name,
+    COMPACT_JOBS,
     MOUNT_AFTER_COMMIT,
 ];
 
@@ -31,6 +33,48 @@ const VACUUM_GRACE: Key<Duration> = Key {
     default: Duration::from_secs(60 * 60),
     parse: parse::duration,
 };
+
+const COMPACT_MEMORY: Key<u64> = Key {
+    name: "compact.max_memory",
+    env: Some("LAKE_COMPACT_MAX_MEMORY"),
+    default: 512 << 20,
+    parse: parse::size,
+};
+const COMPACT_JOBS: &str = "compact.jobs";
+
+/// What compaction may take, by the command and by the task:
+///
+/// ```toml
+/// [compact]
+/// max_memory = "1GiB"
+/// jobs = 2
+/// ```
+pub(crate) struct Merging {
+    pub(crate) memory: usize,
+    /// None: all processors.
+    pub(crate) jobs: Option<u16>,
+}
+
+pub(crate) fn merging(
+    lake: &Path,
+    memory: Option<u64>,
+    jobs: Option<u16>,
+) -> Result<Merging, Failure> {
+    let config = read(lake)?;
+    let memory = config.get(&COMPACT_MEMORY, memory)?.value;
+    let said = match config.text(COMPACT_JOBS) {
+        None => None,
+        Some(text) => match text.parse::<u16>().ok().filter(|jobs| *jobs > 0) {
+            Some(jobs) => Some(jobs),
+            None => {
+                let message = format!("{FILE}: {COMPACT_JOBS} is {text:?}");
+                return Err(Failure::bad_input(message).hint("it is a number from 1 on"));
+            }
+        },
+    };
+    let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+    Ok(Merging { memory, jobs: jobs.or(said) })
+}
 
 /// `increment_layout` of a table:
 ///
@@ -142,4 +186,31 @@ pub(crate) fn read(lake: &Path) -> Result<Config, Failure> {
     let more = tasks::plan::known().chain(alerts::settings::known());
     let known: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).chain(more).collect();
     Config::parse(&text, &known.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compaction_may_take_is_said_by_flags_or_the_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let said = |text: &str, memory, jobs| {
+            std::fs::write(temp.path().join(FILE), text).unwrap();
+            merging(temp.path(), memory, jobs).map(|m| (m.memory, m.jobs))
+        };
+        assert_eq!(said("", None, None), Ok((512 << 20, None)));
+        let text = "[compact]\nmax_memory = \"1GiB\"\njobs = 2\n";
+        assert_eq!(said(text, None, None), Ok((1 << 30, Some(2))));
+        assert_eq!(said(text, Some(5), Some(7)), Ok((5, Some(7))));
+        for (bad, part) in [
+            ("compact.jobs = 0", "compact.jobs is \"0\""),
+            ("compact.jobs = \"all\"", "compact.jobs is \"all\""),
+            ("compact.max_memory = \"much\"", "compact.max_memory"),
+        ] {
+            let failure = said(bad, None, None).unwrap_err();
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+    }
 }

@@ -84,6 +84,17 @@ fn what_cannot_be_cut_is_said() {
 }
 
 #[test]
+fn a_drop_is_one_also_where_lake_toml_says_archive() {
+    let shell = bars();
+    settings(&shell, "[tables.bars]\nretain = \"30d\"\narchive = true\n");
+    let done = shell.json(&["retain", "bars", "--drop"]);
+    assert_eq!((&done["rows_archived"], &done["archive_files"]), (&json!(0), &json!(0)));
+    assert!(shell.rows() < 5 && !shell.path("lake/archive/bars").exists());
+    shell.refused(&["retain", "bars", "--drop", "--archive"], "cannot be used with");
+    shell.refused(&["retain", "--drop"], "<TABLE>");
+}
+
+#[test]
 fn lake_toml_says_what_a_run_without_a_table_does() {
     let shell = bars();
     assert_eq!(shell.json(&["retain"]), json!([]));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lake_core::edit::{Action, Cause, Expect, Receipt, Transaction};
+use lake_core::edit::{Action, Cause, Expect, Receipt, Sums, Transaction};
 use lake_core::frame::hash;
 use lake_core::id::{SegmentId, Version};
 use lake_core::kind::Kind;
@@ -16,8 +16,8 @@ use rayon::prelude::*;
 
 use super::cuts::cuts;
 use super::merging::{Input, Merged, Merging};
-use super::proof;
 use super::{CompactOptions, Left, Watch};
+use super::{evidence, proof};
 use crate::error::{MaintainError, Result};
 use crate::policy::{Form, Step};
 
@@ -28,7 +28,7 @@ pub(super) enum End {
     Nothing,
     Left(Left),
     Damaged {
-        id: SegmentId,
+        segment: Box<Segment>,
         path: String,
         why: String,
     },
@@ -92,18 +92,19 @@ pub(super) fn run(
     let mut files = Files::new(&root, &draft.staging, &txn, SegmentKind::Base);
     let format = Format::new(&table.def)?;
     let merging = Merging { root: &root, table, format: &format, files: &files, options, watch };
-    let merged = match merge_all(&merging, &work) {
+    let merged = match proven(&merging, &work) {
         Ok(merged) => merged,
         Err(MaintainError::Segment(SegmentError::Damaged { path, why })) => {
             let own = work.iter().flat_map(|w| &w.inputs).find(|input| input.path == path);
             return match own {
-                Some(input) => Ok(End::Damaged { id: input.segment.id, path, why }),
+                Some(input) => {
+                    Ok(End::Damaged { segment: Box::new(input.segment.clone()), path, why })
+                }
                 None => Err(SegmentError::Damaged { path, why }.into()),
             };
         }
         Err(error) => return Err(error),
     };
-    proof::check(&merging, &work.iter().map(|w| w.step.rows).collect::<Vec<_>>(), &merged)?;
 
     let counts = count(&work, &merged);
     let outputs: Vec<&(Part, Segment)> = merged.iter().flat_map(|m| &m.outputs).collect();
@@ -111,7 +112,9 @@ pub(super) fn run(
     files.place(&placing)?;
     let inputs = work.iter().flat_map(|w| &w.inputs);
     replace(&mut txn, table, snapshot.version(), inputs, &outputs);
-    txn.receipts.push(receipt(table, &counts, &clock));
+    let mut sums = Sums::default();
+    merged.iter().for_each(|m| sums.add(&m.sums));
+    txn.receipts.push(Receipt { sums: Some(sums), ..receipt(table, &counts, &clock) });
     match lake.commit(txn) {
         Ok(Outcome::Committed { .. } | Outcome::Duplicate { .. }) => {
             files.keep();
@@ -198,6 +201,20 @@ fn live<'s>(table: &Table, step: &'s Step) -> Option<Work<'s>> {
         inputs.push(Input { path, part: part.clone(), segment: (*segment).clone() });
     }
     Some(Work { step, inputs })
+}
+
+/// What all are merged to; it is known to be the same rows.
+fn proven(merging: &Merging<'_>, work: &[Work<'_>]) -> Result<Vec<Merged>> {
+    let mut merged = merge_all(merging, work)?;
+    let inputs = work.iter().map(|w| w.inputs.as_slice());
+    match proof::check(merging, inputs.clone(), &mut merged)? {
+        None => Ok(merged),
+        Some(why) => {
+            let inputs: Vec<&Input> = inputs.flatten().collect();
+            let Merging { root, table, files, .. } = *merging;
+            Err(evidence::kept((root, table, files), &inputs, &merged, why))
+        }
+    }
 }
 
 /// All steps, each cut where symbols end so that all processors have something to do.

@@ -28,6 +28,7 @@ Examples:
   lake-writer retain bars --older-than 90d --dry-run
   lake-writer retain bars --older-than 90d --archive
   lake-writer retain bars --before 2026-01-01
+  lake-writer retain bars --before 2016-01-01 --drop     (where lake.toml says archive)
   lake-writer retain ticks --older-than 1h --by commit
 
 By order, rows go whose first order column is older; by commit, whole files whose newest row was
@@ -65,6 +66,9 @@ pub(crate) struct Retain {
     /// Keep the rows in archive/TABLE/
     #[arg(long, requires = "table")]
     archive: bool,
+    /// Drop the rows for good, also where lake.toml says archive
+    #[arg(long, requires = "table", conflicts_with = "archive")]
+    drop: bool,
     /// Count rows, bytes and files of each symbol, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -172,7 +176,12 @@ impl Retain {
                 )));
             }
         };
-        Ok(Job { table: def.name.clone(), by, cut, archive: self.archive || said.archive })
+        Ok(Job {
+            table: def.name.clone(),
+            by,
+            cut,
+            archive: self.archive || said.archive && !self.drop,
+        })
     }
 }
 
