@@ -169,8 +169,9 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     orphans.refuse_too_many(options.max_share, reach.live_bytes())?;
 
     let wanted = floor::worth(lake, wish.floor)?;
+    let early = fault::mutant("vacuum_floor").then(|| lowest_needed(lake, wanted)).transpose()?;
     let floor = lake.raise_floor(wanted)?;
-    let safe = lowest_needed(lake, floor)?;
+    let safe = early.map_or_else(|| lowest_needed(lake, floor), Ok)?;
     reach.follow(lake)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);
     fence(lake, &mut orphans, &mut reach)?;

@@ -80,7 +80,10 @@ fn end_of(site: &Site, child: Child, die: &mut Die) -> Said {
         if !status.stopped() {
             break;
         }
+        site.asleep.fetch_add(1, Ordering::AcqRel);
+        site.events.tick();
         site.wait_for(1 + die.below(6));
+        site.asleep.fetch_sub(1, Ordering::AcqRel);
         // Taken, so that it is not seen again, and only then woken up.
         waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).unwrap();
         kill_process(pid, Signal::CONT).unwrap();
@@ -264,7 +267,9 @@ impl<'s> Hand<'s> {
         };
         let first = look();
         self.site.events.tick();
-        self.site.wait_for(self.die.below(3));
+        if self.site.asleep.load(Ordering::Acquire) == 0 {
+            self.site.wait_for(1);
+        }
         assert!(first == look(), "version {} is not what it was", newest.version());
         let (version, (bars, ticks)) = (newest.version(), first);
         let contents = Contents { bars, ticks, archived: Vec::new() };

@@ -1,7 +1,7 @@
 //! Reads the log as it grows and holds it against what processes were told to do, what
 //! they said of it, and what readers saw.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
@@ -90,6 +90,7 @@ pub(crate) struct Tally {
 
 /// So many versions back somebody may still look.
 const KEPT: u64 = 3000;
+const TRAIL: usize = 200;
 
 pub(crate) struct Judge<'s> {
     site: &'s Site,
@@ -101,6 +102,8 @@ pub(crate) struct Judge<'s> {
     waiting: Vec<Sight>,
     settled: usize,
     tally: Tally,
+    /// What was done last, for whoever looks for the cause.
+    trail: VecDeque<String>,
 }
 
 type Judged<T> = Result<T, String>;
@@ -119,11 +122,19 @@ impl<'s> Judge<'s> {
             waiting: Vec::new(),
             settled: 0,
             tally: Tally::default(),
+            trail: VecDeque::new(),
         }
     }
 
     /// Until the site is closed and everything is judged.
     pub(crate) fn sit(&mut self) -> Judged<Tally> {
+        self.go_through().map_err(|why| {
+            let trail: Vec<String> = self.trail.drain(..).collect();
+            format!("{}\n{why}", trail.join("\n"))
+        })
+    }
+
+    fn go_through(&mut self) -> Judged<Tally> {
         loop {
             let events = self.site.events.count();
             let last = self.site.is_over();
@@ -152,7 +163,9 @@ impl<'s> Judge<'s> {
                 })?;
             }
             self.past.insert(version, self.world.clone());
-            self.past.remove(&version.saturating_sub(KEPT));
+            if let Some(old) = version.checked_sub(KEPT) {
+                self.past.remove(&old);
+            }
             self.seen = version;
             self.tally.versions += 1;
         }
@@ -173,13 +186,17 @@ impl<'s> Judge<'s> {
         if told.settled || (told.deed.is_one() && told.found.len() > 1) {
             return Err(format!("it is not the first time: {:?}; {what}", told.found));
         }
-        if told.end == End::Nothing {
+        if told.end == End::Nothing && told.deed.is_one() {
             return Err(format!("it is done: {what}"));
         }
+        self.trail.push_back(format!("{version} of {:?}: {what}", txn.expects.first()));
         let past = |version| match self.past.get(&version) {
-            Some(world) => (**world).clone(),
-            None => panic!("version {version} is not remembered"),
+            Some(world) => Ok((**world).clone()),
+            None => Err(format!("version {version} is not remembered")),
         };
+        if self.trail.len() > TRAIL {
+            self.trail.pop_front();
+        }
         let mut world = (*self.world).clone();
         world.follow(&told.deed, txn, version, past).map_err(|why| format!("{why}; {what}"))?;
         self.world = Arc::new(world);

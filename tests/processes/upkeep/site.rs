@@ -20,6 +20,8 @@ pub(crate) struct Site {
     over: AtomicBool,
     /// About the newest version.
     pub(crate) newest: AtomicU64,
+    /// Processes that wait for others to do something: a reader always does.
+    pub(crate) asleep: AtomicU64,
     sights: Mutex<Sender<Sight>>,
 }
 
@@ -75,6 +77,7 @@ impl Site {
             events: Events::default(),
             over: AtomicBool::new(false),
             newest: AtomicU64::new(0),
+            asleep: AtomicU64::new(0),
             sights: Mutex::new(sender),
         };
         let create = |table, more: &str| {

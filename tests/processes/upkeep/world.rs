@@ -56,7 +56,7 @@ impl World {
         deed: &Deed,
         txn: &Transaction,
         version: Version,
-        past: impl Fn(Version) -> World,
+        past: impl Fn(Version) -> Result<World, String>,
     ) -> Result<(), String> {
         let since = based_on(txn).unwrap_or(version);
         match deed {
@@ -88,7 +88,9 @@ impl World {
             }
             Deed::Drop { before, .. } => self.ticks.retain(|(_, day, _), _| day >= before),
             Deed::Archive { before } => {
-                let rows = take(&mut self.bars, since, |(_, day), _| day < before);
+                // What was superseded since is archived as it was, and stays as it is.
+                let rows = take(&mut past(since)?.bars, since, |(_, day), _| day < before);
+                take(&mut self.bars, since, |(_, day), _| day < before);
                 if self.archives.insert(seq_of(txn)?, rows).is_some() {
                     return Err("the number of an archive is given twice".into());
                 }
@@ -99,7 +101,7 @@ impl World {
                     self.bars.entry(key).or_insert(Cell { stamp, since: version });
                 }
             }
-            Deed::Restore { to } => self.restore(past(*to), version),
+            Deed::Restore { to } => self.restore(past(*to)?, version),
             other => return Err(format!("{other:?} changes no rows")),
         }
         Ok(())
