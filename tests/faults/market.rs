@@ -125,11 +125,11 @@ pub(crate) fn market(path: &Path) {
     put(path, TICKS, own, &[("A", 1, 1), ("A", 1, 1), ("B", 7, 2)]);
 }
 
-/// The same with two archives, with superseded files and with a trash.
+/// The same with archives, with superseded files and with a trash.
 pub(crate) fn old_market(path: &Path) {
     market(path);
     let mut lake = Lake::open(path, Access::Write).unwrap();
-    archive_rows(&mut lake, BARS, &before(3), &FEW, &()).unwrap();
+    archive_rows(&mut lake, BARS, &before(4), &FEW, &()).unwrap();
     merge(&mut lake).unwrap();
     drop(lake);
     sweep_away(path).unwrap();

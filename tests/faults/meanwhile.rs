@@ -72,7 +72,7 @@ pub(crate) fn it_dies_before_its_commit() -> Checked<()> {
     let dir = place(market);
     let lake = dir.path().join("lake");
     let rows = bars(&lake)?;
-    let plan = Plan::nth(1, Mode::Stop).only(&["link"]).beneath("_lake/log");
+    let plan = Plan::nth(1, Mode::Stop).only(&["link"]);
     let armed = arm_at(&lake, plan);
     let died = compacted(&lake, |_| {});
     ensure(armed.fired() && died.is_err(), || format!("{died:?}"))?;

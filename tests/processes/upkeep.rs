@@ -4,7 +4,7 @@
 //! and what readers saw all the while.
 //!
 //! LAKE_SEED repeats the throws of a run, as far as processes let it; LAKE_SOAK_SECONDS
-//! says how long to go on.
+//! says how long to go on; LAKE_MUTANT breaks a rule in all of them, which must not go well.
 
 mod crew;
 mod deed;
@@ -152,4 +152,19 @@ fn everything_at_once_killed_anywhere() {
         assert!(tally.causes.contains_key(cause), "no {cause}: {tally:?}");
     }
     assert!(tally.sights > 20 && tally.versions > 100, "{tally:?}");
+}
+
+#[test]
+fn who_finds_archived_rows_brought_back_by_another_is_told_so() {
+    let (site, _sights) = Site::new();
+    let file = site.dir("in.csv");
+    std::fs::write(&file, "symbol,day,stamp\nA,1,1\nA,9,2\nB,2,3\n").unwrap();
+    plain(&site, "ingest bars in.csv");
+    let before = rows::of_quiet(&site.lake).unwrap().1;
+    plain(&site, "retain bars --before 5 --archive");
+    let args = ["unarchive", "bars"].map(str::to_owned);
+    let another = || drop(plain(&site, "unarchive bars"));
+    let (code, said) = crew::asleep(&site, &args, "pause@1:open_read~archive/bars/symbol", another);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(rows::of_quiet(&site.lake).unwrap().1, before);
 }

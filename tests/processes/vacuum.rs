@@ -100,7 +100,7 @@ fn a_reader_at_the_last_moment(env: &[(&str, &str)]) -> Checked<()> {
     let mut work = Workload::open(lake.path(), "p")?;
     committed(work.append(&[part("A")?], 1));
     committed(work.clear(&part("A")?));
-    let env = [env, &[("LAKE_FAULT", "pause@1:link~_lake/log")]].concat();
+    let env = [env, &[("LAKE_FAULT", "pause@1:link")]].concat();
     let sweeper = Actor::vacuum(lake.path(), &env);
     sweeper.wait_stopped();
     let mut reader = Lake::open(lake.path(), Access::Read)?;

@@ -67,12 +67,26 @@ fn spawn(site: &Site, deed_is_query: bool, args: &[String], fault: &Fault) -> Ch
     if let Some(plan) = fault.plan() {
         command.env("LAKE_FAULT", plan);
     }
+    if let Some(mutant) = std::env::var_os("LAKE_MUTANT") {
+        command.env("LAKE_MUTANT", mutant);
+    }
     command.args(args).args(["--format", "json"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits for its end; while it sleeps, until others have done something.
 fn end_of(site: &Site, child: Child, die: &mut Die) -> Said {
+    let doze = || {
+        site.asleep.fetch_add(1, Ordering::AcqRel);
+        site.events.tick();
+        site.wait_for(1 + die.below(6));
+        site.asleep.fetch_sub(1, Ordering::AcqRel);
+    };
+    end_with(child, doze)
+}
+
+/// The same, when `meanwhile` happens while it sleeps.
+fn end_with(child: Child, mut meanwhile: impl FnMut()) -> Said {
     let pid = Pid::from_raw(child.id() as i32).unwrap();
     let states = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
     loop {
@@ -80,10 +94,7 @@ fn end_of(site: &Site, child: Child, die: &mut Die) -> Said {
         if !status.stopped() {
             break;
         }
-        site.asleep.fetch_add(1, Ordering::AcqRel);
-        site.events.tick();
-        site.wait_for(1 + die.below(6));
-        site.asleep.fetch_sub(1, Ordering::AcqRel);
+        meanwhile();
         // Taken, so that it is not seen again, and only then woken up.
         waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).unwrap();
         kill_process(pid, Signal::CONT).unwrap();
@@ -99,6 +110,21 @@ pub(crate) fn plain(site: &Site, args: &[String]) -> String {
     let said = end_of(site, child, &mut Die::new(0, 0));
     assert_eq!(said.code, Some(0), "{args:?}: {}{}", said.out, said.err);
     said.err + &said.out
+}
+
+/// One that sleeps at a point, and what others do then. Returns its exit code, and what it
+/// says to people.
+pub(crate) fn asleep(
+    site: &Site,
+    args: &[String],
+    point: &str,
+    meanwhile: impl FnOnce(),
+) -> (Option<i32>, String) {
+    let child = spawn(site, false, args, &Fault::Sleeps(point.to_owned()));
+    let mut meanwhile = Some(meanwhile);
+    let said = end_with(child, || meanwhile.take().into_iter().for_each(|act| act()));
+    assert!(meanwhile.is_none(), "{args:?} never came to {point}");
+    (said.code, said.err)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
