@@ -31,6 +31,12 @@ pub(crate) struct Failed {
     why: String,
 }
 
+impl Failed {
+    pub(crate) fn new(kind: Kind, why: String) -> Failed {
+        Failed { kind, why }
+    }
+}
+
 impl fmt::Debug for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.kind, self.why)

@@ -4,12 +4,13 @@
 
 use std::path::Path;
 
+use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_ingest::{Options, Writer};
 use lake_log::{Access, At, Lake};
 use lake_maintain::archive::{archive_rows, list};
 use lake_maintain::rebuild::{self, rebuild};
-use lake_maintain::repair::{self, Asked, repair};
+use lake_maintain::repair::{self, Act, Asked, repair};
 use lake_maintain::retain::drop_rows;
 use lake_maintain::vacuum::{self, tidy_archive, undelete};
 use lake_maintain::{MaintainError, backup, verify};
@@ -231,8 +232,11 @@ fn repairing(dir: &Path) -> Tried<()> {
     };
     let asked: Vec<Asked> = report.lines().map(asked).collect();
     let options = repair::Options { drop_damaged: true, dry_run: false };
-    repair(&dir.join("lake"), &asked, &options)?;
-    Ok(())
+    let done = repair(&dir.join("lake"), &asked, &options)?;
+    match done.iter().find(|one| one.act == Act::Left) {
+        Some(left) => Err(Failed::new(Kind::Denied, format!("{left:?}"))),
+        None => Ok(()),
+    }
 }
 
 fn without_a_log(path: &Path) {
