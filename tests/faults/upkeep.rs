@@ -18,7 +18,9 @@ use lake_testkit::{Broken, Checked, clone_lake, ensure};
 use lake_tests::rows::{BARS, Contents, Row, of_quiet};
 use tempfile::TempDir;
 
-use crate::market::{FEW, Tried, before, hide, market, merge, old_market, place, sweep_away};
+use crate::market::{
+    FEW, Failed, Tried, before, hide, market, merge, old_market, place, sweep_away,
+};
 use crate::sweep::{Fault, sweep_all};
 
 fn open(dir: &Path) -> Tried<Lake> {
@@ -184,7 +186,10 @@ fn back_up(dir: &Path) -> Tried<()> {
 fn bring_up(dir: &Path) -> Tried<()> {
     match backup::restore(&dir.join("backup"), &dir.join("again"), &()) {
         Err(MaintainError::NotEmpty(_)) => Ok(()),
-        done => Ok(drop(done?)),
+        done => {
+            done?;
+            Ok(())
+        }
     }
 }
 
@@ -249,7 +254,10 @@ fn rebuilding(dir: &Path) -> Tried<()> {
     let options = rebuild::Options { dry_run: false, accept_unsafe_fs: true };
     match rebuild(&dir.join("lake"), &options, &verify::Meter::default()) {
         Err(MaintainError::HasLog) => Ok(()),
-        done => Ok(drop(done?)),
+        done => {
+            done?;
+            Ok(())
+        }
     }
 }
 
