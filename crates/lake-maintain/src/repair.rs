@@ -85,7 +85,7 @@ fn sorted<'s>(sight: &'s Sight, asked: &[&Asked], done: &mut Vec<Repaired>) -> V
     for a in asked.iter().filter(|a| !is_still(a)) {
         let (kind, path) = (a.kind.clone(), a.path.clone());
         // Something else may be wrong with it now, such as that it cannot be read.
-        let other = sight.report.findings.iter().find(|finding| finding.path == path);
+        let other = sight.report.findings.iter().find(|f| f.live && f.path == path);
         let (act, detail) = match other {
             None => (Act::Stale, "it is no longer so; nothing to do".to_owned()),
             Some(other) => {
