@@ -210,6 +210,7 @@ impl Lake {
         }
         Ok(match self.state.check(txn) {
             Err(Conflict::Fenced) if fault::mutant("fence") => None,
+            Err(_) if fault::mutant("revalidate") => None,
             checked => checked.err().map(Outcome::Conflict),
         })
     }

@@ -216,9 +216,10 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     meter.set(Phase::Emptying);
     let goes = || meter.cut().is_none();
     report.emptied = trash::empty(lake.root(), now, options.grace, &goes, &mut report.foreign)?;
+    let early = fault::mutant("vacuum_floor").then(|| lowest_needed(lake, wanted)).transpose()?;
     report.floor = lake.raise_floor(wanted)?;
     let floor = report.floor;
-    let safe = lowest_needed(lake, floor)?;
+    let safe = early.map_or_else(|| lowest_needed(lake, floor), Ok)?;
     reach.sees_from(safe)?;
     reach.follow(lake)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);

@@ -11,7 +11,7 @@ use lake_core::segment::{Part, Segment, SegmentKind};
 use lake_core::state::Table;
 use lake_log::{At, Lake, Outcome};
 use lake_segment::{Files, Format, SegmentError};
-use lake_store::{Guard, LockFile, Root, Stopwatch};
+use lake_store::{Guard, LockFile, Root, Stopwatch, fault};
 use rayon::prelude::*;
 
 use super::cuts::cuts;
@@ -78,7 +78,8 @@ pub(super) fn run(
     let Some(first) = steps.first() else { return Ok(End::Left(Left::Busy)) };
     // The lease: nobody removes the inputs while they are read.
     let snapshot = lake.snapshot(At::Newest)?;
-    let state = snapshot.state().clone();
+    let (state, since) = (snapshot.state().clone(), snapshot.version());
+    let _lease = (!fault::mutant("compact_lease")).then_some(snapshot);
     let Some(table) = state.table_by_id(first.table) else { return Ok(End::Nothing) };
     let work: Vec<Work<'_>> = steps.into_iter().filter_map(|step| live(table, step)).collect();
     if work.is_empty() {
@@ -111,10 +112,13 @@ pub(super) fn run(
     let placing: Vec<_> = outputs.iter().map(|(part, segment)| (table, part, segment)).collect();
     files.place(&placing)?;
     let inputs = work.iter().flat_map(|w| &w.inputs);
-    replace(&mut txn, table, snapshot.version(), inputs, &outputs);
+    replace(&mut txn, table, since, inputs, &outputs);
     let mut sums = Sums::default();
     merged.iter().for_each(|m| sums.add(&m.sums));
     txn.receipts.push(Receipt { sums: Some(sums), ..receipt(table, &counts, &clock) });
+    if fault::mutant("compact_unlink") {
+        unlink(&root, &work)?;
+    }
     match lake.commit(txn) {
         Ok(Outcome::Committed { .. } | Outcome::Duplicate { .. }) => {
             files.keep();
@@ -147,7 +151,9 @@ fn replace<'i>(
     }
     let id = table.def.id;
     for (part, segments) in removed {
-        txn.expects.push(Expect::Uncut { table: id, part: part.clone(), since });
+        if !fault::mutant("compact_uncut") {
+            txn.expects.push(Expect::Uncut { table: id, part: part.clone(), since });
+        }
         txn.actions.push(Action::Remove { table: id, part, segments });
     }
     for (part, segments) in added {
@@ -186,6 +192,16 @@ fn lock<'s>(root: &Root, steps: &'s [Step]) -> Result<(Vec<&'s Step>, Vec<Guard>
         }
     }
     Ok((ours, guards))
+}
+
+/// What the commit makes superfluous goes before it: for a test that must notice.
+fn unlink(root: &Root, work: &[Work<'_>]) -> Result<()> {
+    for input in work.iter().flat_map(|w| &w.inputs) {
+        if let Some((dir, name)) = input.path.rsplit_once('/') {
+            root.dir(dir)?.unlink(name)?;
+        }
+    }
+    Ok(())
 }
 
 /// None: one of the inputs is gone.
