@@ -232,6 +232,7 @@ mod tests {
             rows: 1,
             bytes: 100,
             hash: 0,
+            sum: None,
             range: days(1, 2),
             symbols: None,
             rank: Rank { version: 2, order: n },
