@@ -168,8 +168,7 @@ mod tests {
     }
 
     fn lists(rows: &[Option<Vec<Option<i64>>>]) -> RecordBatch {
-        let lists =
-            ListArray::from_iter_primitive::<Int64Type, _, _>(rows.iter().map(|row| row.clone()));
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(rows.iter().cloned());
         RecordBatch::try_from_iter_with_nullable([("lists", Arc::new(lists) as ArrayRef, true)])
             .unwrap()
     }
