@@ -238,7 +238,10 @@ impl Maker<'_> {
         let write = |piece: &crate::layout::Piece| -> Result<(Part, Segment)> {
             let (table, format, part) = (self.table, &self.kit.format, &piece.part);
             let is_pack = piece.span.is_some();
-            let ends = is_pack.then(|| piece.ends(def, &groups, &block.batch)).unwrap_or_default();
+            let ends = match is_pack {
+                true => piece.ends(def, &groups, &block.batch),
+                false => Vec::new(),
+            };
             let tell = || piece.census(&groups, &ends, self.files.producer());
             let census = is_pack.then_some(&tell as _);
             let blank = Blank { table, format, part, rows: piece.rows, census };

@@ -18,12 +18,12 @@ pub(super) fn read<T>(
     let signals = Signals::hold();
     lake_store::process::raise_file_limit();
     let (meter, clock) = (Meter::default(), Stopwatch::start());
-    let (stopped, shown, since) = (meter.clone(), meter.clone(), clock.clone());
+    let (stopped, shown) = (meter.clone(), meter.clone());
     signals.watch(move || stopped.stop());
     let progress = console.progress(move || {
         let (files, due) = shown.files();
         Tally {
-            elapsed: since.elapsed(),
+            elapsed: clock.elapsed(),
             rows: shown.rows(),
             share: (due > 0).then(|| files as f64 / due as f64),
             stage: Some(stage[usize::from(due > 0)]),
