@@ -49,6 +49,11 @@ bench *args:
 soak *args:
     cargo test --release --workspace --locked -- --ignored {{ args }}
 
+# Writers, maintenance and readers as processes that are killed anywhere, for so many seconds
+[group('measure')]
+chaos seconds='600' *args:
+    LAKE_SOAK_SECONDS={{ seconds }} cargo test --release --locked -p lake-tests --test processes everything_at_once -- --nocapture {{ args }}
+
 # A fuzz target (text, binary, log, names); needs cargo-fuzz and a nightly compiler
 [group('measure')]
 fuzz target *args:

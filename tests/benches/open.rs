@@ -110,6 +110,7 @@ fn segment(draft: &Draft, n: u32, day: i32) -> Segment {
         rows: 1,
         bytes: 1_500,
         hash: 7,
+        sum: None,
         range: Some(Range::new(at(), at())),
         symbols: None,
         rank: Rank::default(),

@@ -11,9 +11,12 @@
 
 mod commits;
 mod lifecycle;
+mod market;
+mod meanwhile;
 mod mutants;
 mod power;
 mod prepared;
 mod stalled;
 mod sweep;
+mod upkeep;
 mod vacuum;

@@ -6,6 +6,7 @@ use lake_log::Outcome;
 use lake_store::fault::{Mode, Mutant, Plan, arm_here, mutate_here};
 use lake_testkit::{Checked, Workload, audit, ensure, sequence};
 
+use crate::meanwhile;
 use crate::power;
 use crate::prepared::{small, symbol, version_of};
 use crate::stalled::{set_hint, wakes_up_after_a_truncation};
@@ -94,6 +95,26 @@ fn not_heeding_the_fence() {
 #[test]
 fn not_heeding_the_boundary() {
     noticed("boundary", wakes_up_after_a_truncation);
+}
+
+#[test]
+fn compacting_without_a_lease() {
+    noticed("compact_lease", meanwhile::its_inputs_are_swept);
+}
+
+#[test]
+fn compacting_over_a_delete() {
+    noticed("compact_uncut", meanwhile::a_row_of_its_inputs_is_deleted);
+}
+
+#[test]
+fn committing_without_looking_again() {
+    noticed("revalidate", meanwhile::one_of_its_inputs_goes);
+}
+
+#[test]
+fn unlinking_what_was_merged_before_the_commit() {
+    noticed("compact_unlink", meanwhile::it_dies_before_its_commit);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use lake_core::kind::Kind;
 use lake_log::LogError;
-use lake_store::fault::{Mode, Plan, arm_here};
+use lake_store::fault::{Mode, Plan, arm_at, arm_here};
 use lake_testkit::{Checked, clone_lake, ensure, scratch};
+
+use crate::market::Tried;
 
 const EIO: i32 = 5;
 const EMFILE: i32 = 24;
@@ -35,10 +37,15 @@ impl Fault {
 
     /// Whether an error says truly that nothing was done, in the right words.
     pub(crate) fn nothing_was_done(&self, error: &LogError) -> Checked<bool> {
-        if self.is_death() || error.kind() == Kind::Unknown {
+        self.says_nothing(error.kind(), error)
+    }
+
+    /// The same of an error of any crate.
+    pub(crate) fn says_nothing(&self, kind: Kind, error: &dyn fmt::Debug) -> Checked<bool> {
+        if self.is_death() || kind == Kind::Unknown {
             return Ok(false);
         }
-        ensure(error.kind() == self.kind(), || format!("an error of another kind: {error:?}"))?;
+        ensure(kind == self.kind(), || format!("an error of another kind: {error:?}"))?;
         Ok(true)
     }
 }
@@ -61,6 +68,67 @@ fn modes() -> impl Iterator<Item = Plan> {
     ];
     let sticky = Plan { sticky: true, ..Plan::nth(1, Mode::Fail(EIO)) };
     once.into_iter().map(|mode| Plan::nth(1, mode)).chain([sticky])
+}
+
+/// What changes the disk: of dying before anything else nobody sees a trace.
+const CHANGES: [&str; 18] = [
+    "allocate",
+    "close",
+    "create",
+    "create_root",
+    "link",
+    "mkdir",
+    "overwrite",
+    "remove_dir",
+    "rename",
+    "replace",
+    "sync_dir",
+    "sync_file",
+    "sync_fs",
+    "sync_slot",
+    "unlink",
+    "write",
+    "write_hint",
+    "lock",
+];
+
+/// Calls `act` on a fresh copy of a place with lakes, with every fault at every operation
+/// of whatever thread, and `check` on what is left. Returns the number of faults.
+pub(crate) fn sweep_all(
+    place: &Path,
+    act: impl Fn(&Path) -> Tried<()>,
+    check: impl Fn(&Fault, &Path, Tried<()>) -> Checked<()>,
+) -> usize {
+    // What differs little from another mode is tried at every third, unless there is time.
+    let third = if std::env::var_os("LAKE_SOAK_SECONDS").is_some() { 1 } else { 3 };
+    let modes = [
+        (Plan::nth(1, Mode::Fail(EIO)), 1),
+        (Plan::nth(1, Mode::Fail(ENOSPC)).only(&CHANGES), third),
+        (Plan::nth(1, Mode::FailAfter(EIO)).only(&CHANGES), third),
+        (Plan::nth(1, Mode::Tear).only(&["write", "overwrite"]), 1),
+        (Plan::nth(1, Mode::Stop).only(&CHANGES), 1),
+    ];
+    let mut faults = 0;
+    for (mode, step) in modes {
+        for n in (1..).step_by(step) {
+            let copy = scratch().unwrap();
+            clone_lake(place, copy.path()).unwrap();
+            let fault = Fault { plan: Plan { at: n, ..mode.clone() } };
+            let armed = arm_at(copy.path(), fault.plan.clone());
+            let outcome = act(copy.path());
+            let fired = armed.fired();
+            drop(armed);
+            assert!(fired || outcome.is_ok(), "without a fault: {:?}", outcome.err());
+            if let Err(broken) = check(&fault, copy.path(), outcome) {
+                panic!("{fault}: {broken}");
+            }
+            if !fired {
+                break;
+            }
+            faults += 1;
+        }
+    }
+    faults
 }
 
 /// Calls `act` on what `open` makes of a fresh copy of `lake`, with every fault at

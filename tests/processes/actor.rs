@@ -43,6 +43,28 @@ impl Actor {
         actor
     }
 
+    /// A vacuum without a grace, at work.
+    pub(crate) fn vacuum(lake: &Path, env: &[(&str, &str)]) -> Actor {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_twin-writer"))
+            .args(["vacuum", "--grace", "0s", "--lake"])
+            .arg(lake)
+            .env_clear()
+            .envs(env.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let input = child.stdin.take();
+        Actor { child, lines, input }
+    }
+
+    /// What it says until its end, if that is a good one.
+    pub(crate) fn end(mut self) -> Option<Vec<String>> {
+        let lines = std::iter::from_fn(|| self.line()).collect();
+        self.child.wait().unwrap().success().then_some(lines)
+    }
+
     pub(crate) fn go(&mut self) {
         self.input.as_mut().unwrap().write_all(b"go\n").unwrap();
     }

@@ -15,4 +15,5 @@ mod killed;
 mod readers;
 mod stopped;
 mod truncated;
+mod upkeep;
 mod vacuum;

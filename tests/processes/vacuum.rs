@@ -10,7 +10,7 @@ use lake_core::layout;
 use lake_log::{Access, At, Lake, LogError, Outcome};
 use lake_maintain::MaintainError;
 use lake_maintain::vacuum::{self, Holder, Meter, Options, Report};
-use lake_testkit::{Workload, audit, part, sequence};
+use lake_testkit::{Checked, Workload, audit, ensure, part, sequence};
 
 use crate::actor::{Actor, new_lake};
 
@@ -57,30 +57,74 @@ fn a_reader_keeps_its_files_until_it_is_killed() {
 
 /// A reader that sleeps just before or just after it has its lease: the vacuum sees the
 /// lease, or the reader sees the floor.
-fn sleeping_reader(plan: &str, swept: u64) {
+fn sleeping_reader(plan: &str, swept: u64, env: &[(&str, &str)]) -> Checked<()> {
     let lake = new_lake();
     let mut work = Workload::open(lake.path(), "p").unwrap();
     committed(work.append(&[part("A").unwrap()], 1));
-    let mut reader = Actor::new(lake.path(), &["R", "hold"], &[("LAKE_FAULT", plan)]);
+    let env = [env, &[("LAKE_FAULT", plan)]].concat();
+    let mut reader = Actor::new(lake.path(), &["R", "hold"], &env);
     reader.go();
     reader.wait_stopped();
     committed(work.clear(&part("A").unwrap()));
     assert_eq!(run(lake.path()).superseded.files, swept);
     reader.wake_up();
-    assert_eq!(reader.line().as_deref(), Some("holds 4"), "version 2 cannot be opened any more");
+    let line = reader.line();
+    ensure(line.as_deref() == Some("holds 4"), || format!("version 2 cannot be opened: {line:?}"))?;
     reader.go();
     assert_eq!(reader.line().as_deref(), Some("whole 0"));
     assert_eq!(run(lake.path()).superseded.files, 1 - swept);
+    Ok(())
 }
+
+const BEFORE_ITS_LEASE: &str = "pause@1:lock~locks/pins";
 
 #[test]
 fn a_reader_that_sleeps_before_its_lease_sees_the_floor() {
-    sleeping_reader("pause@1:lock~locks/pins", 1);
+    sleeping_reader(BEFORE_ITS_LEASE, 1, &[]).unwrap();
 }
 
 #[test]
 fn a_reader_that_sleeps_with_its_lease_is_seen() {
-    sleeping_reader("pause@1:stat~locks/pins", 0);
+    sleeping_reader("pause@1:stat~locks/pins", 0, &[]).unwrap();
+}
+
+#[test]
+fn not_looking_at_the_floor_after_the_lease_is_noticed() {
+    let mutant = [("LAKE_MUTANT", "reader_recheck")];
+    assert!(sleeping_reader(BEFORE_ITS_LEASE, 1, &mutant).is_err());
+}
+
+/// A reader comes while a vacuum is about to publish the floor.
+fn a_reader_at_the_last_moment(env: &[(&str, &str)]) -> Checked<()> {
+    let lake = new_lake();
+    let mut work = Workload::open(lake.path(), "p")?;
+    committed(work.append(&[part("A")?], 1));
+    committed(work.clear(&part("A")?));
+    let env = [env, &[("LAKE_FAULT", "pause@1:link")]].concat();
+    let sweeper = Actor::vacuum(lake.path(), &env);
+    sweeper.wait_stopped();
+    let mut reader = Lake::open(lake.path(), Access::Read)?;
+    let held = reader.snapshot(At::Version(2))?;
+    sweeper.wake_up();
+    let said = sweeper.end();
+    ensure(said.is_some(), || "the vacuum has failed".into())?;
+    for table in held.state().tables() {
+        for (part, segment) in table.segments() {
+            let path = table.path(part, segment);
+            ensure(lake.path().join(&path).exists(), || format!("{path} is read and gone"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reader_before_the_floor_is_seen() {
+    a_reader_at_the_last_moment(&[]).unwrap();
+}
+
+#[test]
+fn publishing_the_floor_after_the_look_is_noticed() {
+    assert!(a_reader_at_the_last_moment(&[("LAKE_MUTANT", "vacuum_floor")]).is_err());
 }
 
 #[test]

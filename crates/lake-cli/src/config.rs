@@ -80,6 +80,11 @@ impl Config {
         self.texts.get(name).map(String::as_str)
     }
 
+    /// What the file has a text for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys().map(String::as_str)
+    }
+
     /// The texts of a list.
     pub fn list(&self, name: &str) -> Option<&[String]> {
         self.lists.get(name).map(Vec::as_slice)

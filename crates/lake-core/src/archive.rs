@@ -2,8 +2,9 @@
 //!
 //! The list is written before the commit, and counts only when the state says that its
 //! producer and seq were committed; those of a killed process are as if they were not
-//! there. Bringing the rows back is a commit of the same seq by another producer. So the
-//! log alone says what is archived, at each of its versions, for good.
+//! there. Bringing the rows back is a commit of the same seq by another producer; a restore
+//! of a version that had them commits that, too. So the log alone says what is archived, at
+//! each of its versions, for good.
 
 use crate::codec::{Decoded, Decoder, Encoder};
 use crate::edit::ProducerSeq;
@@ -36,6 +37,11 @@ pub enum Standing {
     Restored,
 }
 
+/// What these producers commit says what is archived: no batch of anybody's may be theirs.
+pub fn is_reserved(producer: &str) -> bool {
+    ["archive/", "unarchive/"].iter().any(|prefix| producer.starts_with(prefix))
+}
+
 /// The commit that takes the rows of an archive out of the table.
 pub fn archive_key(table: &str, seq: u64) -> ProducerSeq {
     ProducerSeq { producer: archive_producer(table).into(), seq }
@@ -57,6 +63,12 @@ pub fn standing(state: &State, table: &str, seq: u64) -> Standing {
         (true, false) => Standing::Archived,
         (true, true) => Standing::Restored,
     }
+}
+
+/// How each number that may be a table's archive stands.
+pub fn standings<'s>(state: &'s State, table: &'s str) -> impl Iterator<Item = (u64, Standing)> {
+    let last = state.producers.last_seq(&archive_producer(table)).unwrap_or(0);
+    (1..=last).map(move |seq| (seq, standing(state, table, seq)))
 }
 
 impl Archive {
@@ -125,6 +137,14 @@ mod tests {
     use crate::value::Range;
 
     #[test]
+    fn the_keys_are_of_producers_that_are_reserved() {
+        for key in [archive_key("bars", 1), unarchive_key("bars", 1)] {
+            assert!(is_reserved(&key.producer));
+        }
+        assert!(!is_reserved("archive") && !is_reserved("my/archive/bars"));
+    }
+
+    #[test]
     fn a_list_reads_back_and_knows_its_ends() {
         let txn = TxnId { start: 7, session: 9, counter: 1 };
         let file = |n: u32, from: i32, to: i32| Segment {
@@ -134,6 +154,7 @@ mod tests {
             rows: 3,
             bytes: 100,
             hash: 5,
+            sum: None,
             range: Some(Range::new(vec![Value::Date(from)], vec![Value::Date(to)])),
             symbols: None,
             rank: Rank::default(),

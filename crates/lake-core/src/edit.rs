@@ -117,6 +117,20 @@ pub struct Receipt {
     pub elapsed_ms: u64,
     /// For a stream: the last row of the producer's input that is now durable.
     pub through_row: Option<u64>,
+    /// For a compaction.
+    pub sums: Option<Sums>,
+}
+
+/// What a compaction made of its inputs' rows, each the sum of these rows' numbers in the
+/// table's newest schema: `read == written + superseded + deleted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub read: u64,
+    pub written: u64,
+    /// By rows of the same key and a higher rank.
+    pub superseded: u64,
+    /// Hidden by masks.
+    pub deleted: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +149,24 @@ pub struct Transaction {
     pub receipts: Vec<Receipt>,
 }
 
+/// Sums follow a receipt, beside or without a row.
+const WITH_SUMS: u8 = 2;
+
+impl Sums {
+    pub fn add(&mut self, other: &Sums) {
+        self.read = self.read.wrapping_add(other.read);
+        self.written = self.written.wrapping_add(other.written);
+        self.superseded = self.superseded.wrapping_add(other.superseded);
+        self.deleted = self.deleted.wrapping_add(other.deleted);
+    }
+
+    /// Whether no row was lost, doubled or changed.
+    pub fn balance(&self) -> bool {
+        let gone = self.superseded.wrapping_add(self.deleted);
+        self.read == self.written.wrapping_add(gone)
+    }
+}
+
 impl Receipt {
     pub(crate) fn encode(&self, e: &mut Encoder) {
         e.text(&self.table);
@@ -149,11 +181,20 @@ impl Receipt {
         ] {
             e.num(n);
         }
-        e.option(self.through_row, |e, row| e.num(row));
+        let follows = u8::from(self.through_row.is_some());
+        e.u8(if self.sums.is_some() { follows | WITH_SUMS } else { follows });
+        if let Some(row) = self.through_row {
+            e.num(row);
+        }
+        if let Some(sums) = self.sums {
+            for sum in [sums.read, sums.written, sums.superseded, sums.deleted] {
+                e.fixed64(sum);
+            }
+        }
     }
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Receipt> {
-        Ok(Receipt {
+        let mut receipt = Receipt {
             table: d.arc_text()?,
             rows_in: d.num()?,
             rows_written: d.num()?,
@@ -162,8 +203,19 @@ impl Receipt {
             segments: d.num()?,
             bytes: d.num()?,
             elapsed_ms: d.num()?,
-            through_row: d.option(|d| d.num())?,
-        })
+            ..Receipt::default()
+        };
+        let follows = d.u8()?;
+        if follows > (1 | WITH_SUMS) {
+            return Err(Malformed::Newer { what: "receipt", code: follows.into() });
+        }
+        receipt.through_row = (follows & 1 != 0).then(|| d.num()).transpose()?;
+        let mut sums = || {
+            let (read, written) = (d.fixed64()?, d.fixed64()?);
+            Ok(Sums { read, written, superseded: d.fixed64()?, deleted: d.fixed64()? })
+        };
+        receipt.sums = (follows & WITH_SUMS != 0).then(&mut sums).transpose()?;
+        Ok(receipt)
     }
 }
 
@@ -359,5 +411,43 @@ impl Transaction {
     /// an entry with others of its kind.
     pub fn is_unconditional(&self) -> bool {
         self.actions.iter().all(|a| matches!(a, Action::Add { .. } | Action::Hide { .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_of_an_older_program_has_no_sums() {
+        let row = [1, b't', 9, 8, 1, 0, 1, 5, 0];
+        for (tail, through_row) in [(&[0][..], None), (&[1, 3], Some(3))] {
+            let old = [&row[..], tail].concat();
+            let receipt = Receipt::decode(&mut Decoder::new(&old)).unwrap();
+            assert_eq!(
+                (receipt.rows_in, receipt.through_row, receipt.sums),
+                (9, through_row, None)
+            );
+            let sums = Some(Sums { read: 1, written: 2, superseded: 3, deleted: u64::MAX });
+            for receipt in [Receipt { sums, ..receipt.clone() }, receipt] {
+                let mut e = Encoder::default();
+                receipt.encode(&mut e);
+                assert_eq!(receipt.sums.is_none(), e.0 == old);
+                assert_eq!(Receipt::decode(&mut Decoder::new(&e.0)), Ok(receipt));
+            }
+        }
+        let newer = [&row[..], &[4]].concat();
+        let refused = Receipt::decode(&mut Decoder::new(&newer));
+        assert_eq!(refused, Err(Malformed::Newer { what: "receipt", code: 4 }));
+    }
+
+    #[test]
+    fn sums_balance_when_no_row_is_lost() {
+        let mut all = Sums { read: 5, written: 7, superseded: u64::MAX, deleted: u64::MAX };
+        assert!(all.balance());
+        all.add(&Sums { read: 9, written: 9, ..Sums::default() });
+        assert!(all.balance());
+        all.add(&Sums { read: 1, ..Sums::default() });
+        assert!(!all.balance());
     }
 }

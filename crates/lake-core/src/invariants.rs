@@ -96,12 +96,12 @@ fn i14_masks_fit(frame: &Frame<'_>, part: &Part, segment: &Segment) -> bool {
     })
 }
 
-/// A column that was widened since still has stretches of its older type.
 fn i15_census_lies_inside(_: &Frame<'_>, _: &Part, segment: &Segment) -> bool {
     let end = |c: Extent| c.at.checked_add(c.len);
     segment.census.is_none_or(|c| end(c).is_some_and(|end| end <= segment.bytes))
 }
 
+/// Of whatever type: a column that was widened since still has stretches of its older one.
 fn stretch_fits(frame: &Frame<'_>, stretch: &Stretch) -> bool {
     stretch.is_whole() || !frame.range.is_empty()
 }
@@ -197,4 +197,182 @@ pub fn check_state(state: &State) -> Result<(), Rule> {
         return Err("I13: a tag names a version that can be opened");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::id::{SegmentId, TableId, TxnId};
+    use crate::mask::{Mask, Owners};
+    use crate::schema::TableDef;
+    use crate::segment::{Rank, SegmentKind, SymbolSpan};
+    use crate::sqltype::parse_columns;
+    use crate::state::PartState;
+    use crate::symbol::Symbol;
+    use crate::value::Range;
+
+    const TABLE: TableId = TableId(1);
+
+    fn symbols(name: &str) -> Vec<Symbol> {
+        vec![Symbol::new(name).unwrap()]
+    }
+
+    fn days(from: i32, to: i32) -> Option<Range> {
+        Some(Range::new(vec![Value::Date(from)], vec![Value::Date(to)]))
+    }
+
+    fn segment(n: u32) -> Segment {
+        let txn = TxnId { start: 1, session: 9, counter: 1 };
+        Segment {
+            id: SegmentId { txn, n },
+            kind: SegmentKind::Increment,
+            schema_version: 1,
+            rows: 1,
+            bytes: 100,
+            hash: 0,
+            sum: None,
+            range: days(1, 2),
+            symbols: None,
+            rank: Rank { version: 2, order: n },
+            masks: Vec::new(),
+            at_us: 0,
+            census: None,
+            added: 2,
+        }
+    }
+
+    fn def() -> TableDef {
+        let columns = parse_columns("symbol VARCHAR, day DATE").unwrap();
+        let names = ["symbol".to_owned(), "day".to_owned()];
+        let def = TableDef::new("bars", &columns, &names[..1], &names, &[]).unwrap();
+        TableDef { id: TABLE, ..def }
+    }
+
+    /// Version 3, with a symbol of two segments and a pack.
+    fn sound() -> State {
+        let span = SymbolSpan { first: symbols("A"), last: symbols("B"), count: 2 };
+        let pack = Segment { symbols: Some(Box::new(span)), ..segment(2) };
+        let part = |segments| Arc::new(PartState { segments, ..PartState::default() });
+        let own = (Part::Of(symbols("A")), part(vec![segment(0), segment(1)]));
+        let table = Table { def: def(), parts: [own, (Part::Packed, part(vec![pack]))].into() };
+        let mut state = State::empty("x");
+        (state.version, state.floor, state.next_table) = (3, 1, 2);
+        state.tables.insert(TABLE, Arc::new(table));
+        state
+    }
+
+    fn breaks(harm: impl FnOnce(&mut State)) -> Rule {
+        let mut state = sound();
+        harm(&mut state);
+        check_state(&state).unwrap_err()
+    }
+
+    fn number(rule: Rule) -> &'static str {
+        rule.split(':').next().unwrap()
+    }
+
+    fn table(state: &mut State) -> &mut Table {
+        Arc::make_mut(state.tables.get_mut(&TABLE).unwrap())
+    }
+
+    #[test]
+    fn each_rule_of_a_state_can_be_broken() {
+        assert_eq!(check_state(&sound()), Ok(()));
+        type Harm = fn(&mut Segment);
+        let date = |from| Stretch { from: Some(Value::Date(from)), to: None };
+        let owned = Mask { owners: Some(Owners::new(vec![symbols("A")])), stretch: date(1) };
+        let harms: [(&str, Harm); 9] = [
+            ("I1", |s| s.schema_version = 2),
+            ("I3", |s| s.rows = 0),
+            ("I3", |s| s.bytes = 0),
+            ("I4", |s| s.range = Some(Range::new(vec![Value::Int(1)], vec![Value::Int(2)]))),
+            ("I4", |s| s.range = Some(Range::new(Vec::new(), Vec::new()))),
+            ("I5", |s| s.symbols = None),
+            ("I9", |s| s.added = 4),
+            ("I9", |s| s.rank.version = 3),
+            ("I15", |s| s.census = Some(Extent { at: u64::MAX, len: 1 })),
+        ];
+        for (rule, harm) in harms {
+            let broken = breaks(|state| {
+                let parts = &mut table(state).parts;
+                harm(&mut Arc::make_mut(parts.get_mut(&Part::Packed).unwrap()).segments[0]);
+            });
+            assert_eq!(number(broken), rule);
+        }
+        let own = |harm: &dyn Fn(&mut Vec<Segment>)| {
+            breaks(|state| {
+                let part = Part::Of(symbols("A"));
+                let live = table(state).parts.get_mut(&part).unwrap();
+                harm(&mut Arc::make_mut(live).segments);
+            })
+        };
+        assert_eq!(number(own(&|all| all.swap(0, 1))), "I9");
+        assert_eq!(number(own(&|all| all[0].masks = vec![owned.clone()])), "I14");
+        let span = SymbolSpan { first: symbols("B"), last: symbols("A"), count: 2 };
+        assert_eq!(number(own(&|all| all[0].symbols = Some(Box::new(span.clone())))), "I5");
+        let unpartitioned = breaks(|state| table(state).def.partition_by.clear());
+        assert_eq!(number(unpartitioned), "I2");
+        let unordered = breaks(|state| {
+            let table = table(state);
+            (table.def.key, table.def.order_by) = (Vec::new(), Vec::new());
+        });
+        assert_eq!(number(unordered), "I4");
+        assert_eq!(number(breaks(|state| state.next_table = 1)), "I8");
+        assert_eq!(number(breaks(|state| state.floor = 4)), "I10");
+        for version in [0, 4] {
+            let tag = |state: &mut State| {
+                Arc::make_mut(&mut state.tags).insert("t".into(), version);
+            };
+            assert_eq!(number(breaks(tag)), "I13");
+        }
+    }
+
+    #[test]
+    fn each_rule_of_actions_can_be_broken() {
+        let state = sound();
+        let mut keyless = def();
+        (keyless.key, keyless.order_by) = (Vec::new(), Vec::new());
+        let mut twice = def();
+        let mut schema = twice.schema().clone();
+        schema.fields[1].name = "symbol".into();
+        twice.schemas = vec![schema.clone()];
+        let mut second = def();
+        second.schemas[0].version = 2;
+        let hide = || Action::Hide {
+            table: TABLE,
+            owners: None,
+            stretch: Stretch { from: Some(Value::Date(1)), to: None },
+        };
+        let add = || {
+            let part = Part::Of(symbols("C"));
+            Action::Add { table: TABLE, part, segments: vec![segment(7)] }
+        };
+        let remove = Action::Remove {
+            table: TABLE,
+            part: Part::Of(symbols("A")),
+            segments: vec![segment(0).id],
+        };
+        for good in [Action::CreateTable(def()), hide(), add(), remove.clone()] {
+            assert_eq!(check_action(&state, &good), Ok(()));
+        }
+        let broken = |action: Action| number(check_action(&state, &action).unwrap_err());
+        assert_eq!(broken(Action::CreateTable(twice)), "I6");
+        assert_eq!(broken(Action::SetSchema { table: TABLE, schema }), "I6");
+        assert_eq!(broken(Action::CreateTable(second)), "I7");
+        let empty = Segment { rows: 0, ..segment(7) };
+        let part = Part::Of(symbols("C"));
+        assert_eq!(broken(Action::Add { table: TABLE, part, segments: vec![empty] }), "I3");
+        let mut without = sound();
+        table(&mut without).def = keyless;
+        assert_eq!(number(check_action(&without, &hide()).unwrap_err()), "I14");
+        let all = |actions: &[Action]| check_actions(actions).map_err(number);
+        assert_eq!(all(&[hide(), hide(), add()]), Ok(()));
+        assert_eq!(all(&[remove.clone(), add()]), Ok(()));
+        assert_eq!(all(&[add(), add()]), Err("I11"));
+        assert_eq!(all(&[remove.clone(), remove.clone()]), Err("I11"));
+        assert_eq!(all(&[add(), hide()]), Err("I12"));
+        assert_eq!(all(&[hide(), remove]), Err("I12"));
+    }
 }

@@ -17,6 +17,8 @@ pub struct Salvage {
     pub version: Version,
     pub at_us: i64,
     pub tables: Vec<Table>,
+    /// A new table's number is at least this one.
+    pub next_table: u32,
     /// In the order of their commits, as far as it is known.
     pub producers: Vec<ProducerSeq>,
 }
@@ -35,7 +37,8 @@ impl Salvage {
         state.floor = self.version;
         state.at_us = self.at_us;
         state.producers = Arc::new(producers);
-        state.next_table = self.tables.iter().map(|t| t.def.id.0 + 1).max().unwrap_or(1);
+        let after = self.tables.iter().map(|t| t.def.id.0.saturating_add(1));
+        state.next_table = after.max().unwrap_or(1).max(self.next_table);
         state.live = self.tables.iter().map(|t| t.segment_count() as u64).sum();
         state.changes = state.live;
         let tables = self.tables.into_iter().map(|table| (table.def.id, Arc::new(table)));

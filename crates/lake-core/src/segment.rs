@@ -17,6 +17,9 @@ pub enum SegmentKind {
     Base,
 }
 
+/// Added to the code of a kind: a sum follows.
+const WITH_SUM: u8 = 2;
+
 /// The partition a segment belongs to: one symbol's directory, or the shared one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
@@ -52,6 +55,9 @@ pub struct Segment {
     pub bytes: u64,
     /// xxh3 of the whole file.
     pub hash: u64,
+    /// The sum of its rows' numbers, masked rows too: it tells, in any order and in any
+    /// file, whether these are its rows. None: of a file that was written without.
+    pub sum: Option<u64>,
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
     pub symbols: Option<Box<SymbolSpan>>,
@@ -169,14 +175,18 @@ impl Segment {
     /// Without `added`, which the entry around it says.
     pub(crate) fn encode(&self, e: &mut Encoder) {
         put_id(e, &self.id);
-        e.u8(match self.kind {
+        let kind = match self.kind {
             SegmentKind::Increment => 0,
             SegmentKind::Base => 1,
-        });
+        };
+        e.u8(if self.sum.is_some() { kind | WITH_SUM } else { kind });
         e.num(self.schema_version);
         e.num(self.rows);
         e.num(self.bytes);
         e.fixed64(self.hash);
+        if let Some(sum) = self.sum {
+            e.fixed64(sum);
+        }
         e.option(self.range.as_ref(), |e, range| range.encode(e));
         e.option(self.symbols.as_ref(), |e, span| {
             put_symbols(e, &span.first);
@@ -197,13 +207,15 @@ impl Segment {
 
     pub(crate) fn decode(d: &mut Decoder<'_>) -> Decoded<Segment> {
         let id = get_id(d)?;
-        let kind = match d.u8()? {
+        let code = d.u8()?;
+        let kind = match code & !WITH_SUM {
             0 => SegmentKind::Increment,
             1 => SegmentKind::Base,
-            code => return Err(Malformed::Newer { what: "segment kind", code: code.into() }),
+            _ => return Err(Malformed::Newer { what: "segment kind", code: code.into() }),
         };
         let schema_version = d.num32()?;
         let (rows, bytes, hash) = (d.num()?, d.num()?, d.fixed64()?);
+        let sum = (code & WITH_SUM != 0).then(|| d.fixed64()).transpose()?;
         let range = d.option(Range::decode)?;
         let symbols = d.option(|d| {
             let (first, last) = (get_symbols(d)?, get_symbols(d)?);
@@ -219,6 +231,7 @@ impl Segment {
             rows,
             bytes,
             hash,
+            sum,
             range,
             symbols,
             rank,
@@ -227,5 +240,33 @@ impl Segment {
             masks: d.list(Mask::decode)?,
             added: 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_an_older_program_has_no_sum() {
+        // Kind 1, schema 1, 300 rows, 5 bytes, hash, and nothing that there is a choice of.
+        let id = [7, 9, 0, 0, 0, 0, 0, 0, 0, 1, 2];
+        let rest = [1, 0xac, 0x02, 5, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0];
+        let old = [&id[..], &[1], &rest].concat();
+        let segment = Segment::decode(&mut Decoder::new(&old)).unwrap();
+        assert_eq!((segment.kind, segment.rows, segment.sum), (SegmentKind::Base, 300, None));
+        let write = |segment: &Segment| {
+            let mut e = Encoder::default();
+            segment.encode(&mut e);
+            e.0
+        };
+        assert_eq!(write(&segment), old);
+        let new = Segment { sum: Some(0x1122), ..segment };
+        let bytes = write(&new);
+        assert_eq!((bytes[id.len()], bytes.len()), (3, old.len() + 8));
+        assert_eq!(Segment::decode(&mut Decoder::new(&bytes)), Ok(new));
+        let newer = [&id[..], &[4], &rest].concat();
+        let refused = Segment::decode(&mut Decoder::new(&newer));
+        assert_eq!(refused, Err(Malformed::Newer { what: "segment kind", code: 4 }));
     }
 }

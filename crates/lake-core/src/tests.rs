@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::checkpoint;
 use crate::codec::Decoder;
-use crate::edit::{Action, Cause, Expect, ProducerSeq, Receipt, Transaction};
+use crate::edit::{Action, Cause, Expect, ProducerSeq, Receipt, Sums, Transaction};
 use crate::entry::{Entry, ready_from_bytes, ready_to_bytes};
 use crate::frame::Framed;
 use crate::id::{SegmentId, TableId, TxnId};
@@ -69,6 +69,7 @@ fn segment(txn: TxnId, n: u32, days: (i32, i32)) -> Segment {
         rows: 1 + u64::from(n),
         bytes: u64::MAX >> n,
         hash: 0xfedc_ba98_7654_3210 ^ u64::from(n),
+        sum: n.is_multiple_of(3).then_some(u64::MAX - u64::from(n)),
         range: Some(Range::new(key(days.0), key(days.1))),
         symbols: None,
         rank: Rank::default(),
@@ -152,7 +153,12 @@ fn transaction(state: &State, counter: u32) -> Transaction {
         pid: 7,
         expects: vec![],
         actions: vec![],
-        receipts: vec![Receipt { through_row: Some(3), rows_in: 9, ..Receipt::default() }],
+        receipts: vec![Receipt {
+            through_row: counter.is_multiple_of(2).then_some(3),
+            rows_in: 9,
+            sums: counter.is_multiple_of(3).then_some(Sums { read: u64::MAX, ..Sums::default() }),
+            ..Receipt::default()
+        }],
     }
 }
 
@@ -233,7 +239,7 @@ proptest! {
         if let Ok(other) = checkpoint::from_bytes(&Framed::Checkpoint.seal(&body)) {
             let _ = check_state(&other);
         }
-        let mut txn = transaction(&state, 1);
+        let mut txn = transaction(&state, u32::from(bit));
         txn.actions.push(create());
         let ready = ready_to_bytes(&txn);
         prop_assert_eq!(ready_from_bytes(&ready), Ok(txn));

@@ -8,6 +8,7 @@ use lake_core::id::Version;
 
 use crate::literal::literal;
 use crate::masks::FILE;
+use crate::setting::Setting;
 use crate::split::Live;
 
 /// An expression, and what must be there for it.
@@ -16,7 +17,7 @@ pub(crate) struct Brought {
     pub(crate) version: String,
     /// Behind the FROM of the scan; with it the scan has the column [`FILE`].
     pub(crate) join: String,
-    pub(crate) setup: Option<String>,
+    pub(crate) setup: Option<Setting>,
 }
 
 impl Brought {
@@ -43,12 +44,16 @@ impl Brought {
                 " LEFT JOIN (SELECT u.p AS _lake_bp, u.v AS _lake_bv \
                  FROM (SELECT unnest(getvariable('{name}_b')) AS u)) ON {FILE} = _lake_bp"
             ),
-            setup: Some(format!(
-                "SET VARIABLE {name}_b = (SELECT list({{'p': {} || l[2], 'v': CAST(l[1] AS UBIGINT)}}) \
-                 FROM (SELECT string_split(unnest(string_split({}, chr(10))), chr(9)) AS l))",
-                literal(top),
-                literal(&lines.join("\n"))
-            )),
+            setup: Some(Setting {
+                variable: format!("{name}_b"),
+                value: format!(
+                    "(SELECT list({{'p': {} || l[2], 'v': CAST(l[1] AS UBIGINT)}}) \
+                     FROM (SELECT string_split(unnest(string_split({}, chr(10))), chr(9)) AS l))",
+                    literal(top),
+                    literal(&lines.join("\n"))
+                ),
+                texts: Vec::new(),
+            }),
         }
     }
 }

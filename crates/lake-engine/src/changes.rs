@@ -22,6 +22,7 @@ use crate::plan::{Cond, Want};
 use crate::prune;
 use crate::reading::{Reading, decide};
 use crate::scan::{BROUGHT, Scans};
+use crate::setting::Setting;
 use crate::split::{self, Live};
 use crate::views::{self, View};
 use ground::Ground;
@@ -83,7 +84,7 @@ pub(crate) fn reading(
 }
 
 struct Asked {
-    setup: Vec<String>,
+    setup: Vec<Setting>,
     sides: Sided,
 }
 

@@ -170,6 +170,7 @@ impl Lake {
             rows,
             bytes: 1,
             hash: 0,
+            sum: None,
             range,
             symbols: symbols.map(Into::into),
             rank: self.rank,

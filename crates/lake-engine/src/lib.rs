@@ -66,6 +66,7 @@ mod prune;
 mod reading;
 mod scan;
 mod session;
+mod setting;
 mod sheet;
 mod split;
 mod types;

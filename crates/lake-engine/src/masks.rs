@@ -14,6 +14,7 @@ use lake_core::symbol::Symbol;
 use lake_core::value::Value;
 
 use crate::literal::{constant, literal};
+use crate::setting::Setting;
 use crate::split::Live;
 
 /// The column of a scan that says the file of a row.
@@ -28,10 +29,10 @@ pub(crate) struct Columns {
     pub(crate) partition: Vec<String>,
 }
 
-/// A part of a scan's query, and the statements that must run before it.
+/// A part of a scan's query, and the variables that it reads.
 #[derive(Debug, Default)]
 pub(crate) struct Hiding {
-    pub(crate) setup: Vec<String>,
+    pub(crate) setup: Vec<Setting>,
     joins: Vec<String>,
     conditions: Vec<String>,
 }
@@ -82,9 +83,9 @@ impl Hiding {
 
     /// A left join rather than an anti join, so that filters reach the scan; a file
     /// and a partition are in the list once at most.
-    fn join(&mut self, columns: &Columns, letter: &str, owner: Option<&str>, variable: Variable) {
-        let Variable { name, setup } = variable;
-        self.setup.push(setup);
+    fn join(&mut self, columns: &Columns, letter: &str, owner: Option<&str>, variable: Setting) {
+        let name = variable.variable.clone();
+        self.setup.push(variable);
         let (mine, on) = match owner {
             Some(owner) => {
                 (format!(", u.o AS _lake_{letter}o"), format!(" AND {owner} = _lake_{letter}o"))
@@ -211,11 +212,6 @@ struct Lists<'a> {
 
 type Ends<'a> = (Option<&'a Value>, Option<&'a Value>);
 
-struct Variable {
-    name: String,
-    setup: String,
-}
-
 impl<'a> Lists<'a> {
     fn add(&mut self, path: &str, stretches: &[&'a Stretch], owners: &[&[Symbol]]) {
         let ends = stretches.iter().map(|s| (s.from.as_ref(), s.to.as_ref())).collect();
@@ -233,14 +229,14 @@ impl<'a> Lists<'a> {
         self.lines.push(line);
     }
 
-    fn variable(&self, columns: &Columns, top: &str, name: &str) -> Variable {
+    fn variable(&self, columns: &Columns, top: &str, name: &str) -> Setting {
         let of = |(k, all): (usize, &'_ Vec<&'a Stretch>)| vec![k.to_string(); all.len()];
         let numbers: Vec<String> = self.stretches.iter().enumerate().flat_map(of).collect();
         let stretches = || self.stretches.iter().flatten();
         let from: Vec<_> = stretches().map(|s| s.from.as_ref()).collect();
         let to: Vec<_> = stretches().map(|s| s.to.as_ref()).collect();
-        let setup = format!(
-            "SET VARIABLE {name} = (SELECT list({{'p': {} || l[2], 'o': o, 'h': h}}) \
+        let value = format!(
+            "(SELECT list({{'p': {} || l[2], 'o': o, 'h': h}}) \
              FROM (SELECT l, unnest(CASE WHEN len(l) > 2 THEN l[3:] ELSE [NULL] END) AS o \
              FROM (SELECT string_split(unnest(string_split({}, chr(10))), chr(9)) AS l)) \
              JOIN (SELECT k, list({{'f': f, 't': t}}) AS h FROM (SELECT \
@@ -252,6 +248,6 @@ impl<'a> Lists<'a> {
             values(&from, &columns.range_type),
             values(&to, &columns.range_type)
         );
-        Variable { name: name.into(), setup }
+        Setting { variable: name.into(), value, texts: Vec::new() }
     }
 }

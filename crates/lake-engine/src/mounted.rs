@@ -31,9 +31,11 @@ use crate::views;
 mod describe;
 mod export;
 mod foreseen;
+mod made;
 mod variable;
 
 pub use describe::Described;
+use made::Made;
 
 /// One version of a lake as SQL tables.
 pub struct Mounted {
@@ -46,8 +48,7 @@ pub struct Mounted {
     facts: Option<Facts>,
     /// The tables of facts that are made.
     told: BTreeSet<String>,
-    /// The sheets' views as queries made them last, by number.
-    made: BTreeMap<u32, String>,
+    made: Made,
     /// The macros are made, and know so many sheets.
     macros: Option<usize>,
     root: String,
@@ -100,7 +101,7 @@ impl Mounted {
             past: None,
             facts: None,
             told: BTreeSet::new(),
-            made: BTreeMap::new(),
+            made: Made::default(),
             macros: None,
             root,
             prunes: true,
@@ -125,7 +126,13 @@ impl Mounted {
 
     /// Goes on at another version; the lease of the present one ends.
     pub fn remount(&mut self, snapshot: Snapshot) -> Result<()> {
-        let state = snapshot.state().clone();
+        self.turn_to(snapshot.state().clone())?;
+        self._snapshot = Some(snapshot);
+        Ok(())
+    }
+
+    /// Its tables are those of another state.
+    pub(crate) fn turn_to(&mut self, state: Arc<State>) -> Result<()> {
         for sheet in std::mem::take(&mut self.sheets) {
             let name = quoted(&sheet.name);
             self.run(&format!("DROP VIEW IF EXISTS {name}"))?;
@@ -137,8 +144,8 @@ impl Mounted {
         }
         self.macros = self.macros.map(|_| usize::MAX);
         self.sheets = Sheet::all(&state);
-        self.made.clear();
-        (self.state, self._snapshot) = (state, Some(snapshot));
+        self.made.forget_views();
+        self.state = state;
         self.put_all()
     }
 
@@ -196,17 +203,12 @@ impl Mounted {
         let mut made = std::mem::take(&mut self.made);
         let named: Vec<(u32, &Sheet)> =
             (0..).zip(&self.sheets).filter(|(_, sheet)| is_named(sheet)).collect();
-        let wants = if named.is_empty() { BTreeMap::new() } else { self.wants(sql) };
+        let wants = self.wants(sql, tree, &named);
         let mut readings = Vec::new();
         for (number, sheet) in named {
             let wants = wants.get(&number).map_or(&[][..], Vec::as_slice);
             let (reading, view) = sheet.reading(wants, &self.planner, &self.root)?;
-            view.setup.iter().try_for_each(|statement| self.run(statement))?;
-            // Most often only the files are others, and they stand in a variable.
-            if made.get(&number) != Some(&view.create) {
-                self.run(&view.create)?;
-                made.insert(number, view.create);
-            }
+            made.make(number, view, &self.connection).map_err(|error| self.sort(&error))?;
             readings.push(reading);
         }
         self.made = made;
@@ -226,16 +228,21 @@ impl Mounted {
         Ok(query)
     }
 
-    /// What the query wants, by stub.
-    fn wants(&self, sql: &str) -> BTreeMap<u32, Vec<Want>> {
+    /// What the query wants of the tables that it names, by stub.
+    fn wants(&self, sql: &str, tree: &Json, named: &[(u32, &Sheet)]) -> BTreeMap<u32, Vec<Want>> {
         let mut by_stub: BTreeMap<u32, Vec<Want>> = BTreeMap::new();
         // With its schema or catalog a name means the view itself and no stub.
         let qualifies = |w: &str| ["main", "memory"].iter().any(|q| w.eq_ignore_ascii_case(q));
-        let qualified = sheet::words(sql).any(qualifies);
-        if self.prunes && !qualified {
-            for want in plan::wants(&self.planner, sql).into_iter().flatten() {
-                by_stub.entry(want.stub).or_default().push(want);
-            }
+        if !self.prunes || named.is_empty() || sheet::words(sql).any(qualifies) {
+            return by_stub;
+        }
+        if let [(number, sheet)] = named
+            && let Some(want) = sheet.plain(tree, *number)
+        {
+            return BTreeMap::from([(*number, vec![want])]);
+        }
+        for want in plan::wants(&self.planner, sql).into_iter().flatten() {
+            by_stub.entry(want.stub).or_default().push(want);
         }
         by_stub
     }
@@ -263,7 +270,7 @@ impl Mounted {
             let sheet = Sheet::of_past(name, past, &self.state)?;
             match known {
                 Some(at) => {
-                    self.made.clear();
+                    self.made.forget_views();
                     self.put(&sheet, at)?;
                     self.sheets[at] = sheet;
                 }

@@ -11,6 +11,7 @@ use lake_core::value::Value;
 use crate::literal::literal;
 use crate::masks::values;
 use crate::plan::Outline;
+use crate::setting::Setting;
 use crate::split::Live;
 
 /// Whether the log can answer for a segment that no other overlaps.
@@ -36,14 +37,14 @@ pub(crate) fn answers(table: &Table, outline: &Outline) -> bool {
         && outline.counted.iter().all(|place| id(place).is_some_and(full))
 }
 
-/// The SELECT, and the statement that must run before it. With `counts` as many rows
+/// The SELECT, and the variable that it reads. With `counts` as many rows
 /// as there are; else the two ends of each.
 pub(crate) fn select(
     table: &Table,
     live: &[Live<'_>],
     counts: bool,
-    variable: &str,
-) -> (String, String) {
+    variable: String,
+) -> (String, Setting) {
     let def = &table.def;
     let range = def.range_columns().first().copied();
     let line = |one: &Live<'_>| match one.part {
@@ -60,8 +61,8 @@ pub(crate) fn select(
             })
             .collect()
     };
-    let setup = format!(
-        "SET VARIABLE {variable} = (SELECT list({{'s': s, 'f': f, 't': t, 'n': n::BIGINT}}) FROM (SELECT \
+    let value = format!(
+        "(SELECT list({{'s': s, 'f': f, 't': t, 'n': n::BIGINT}}) FROM (SELECT \
          unnest(string_split({}, chr(10))) AS s, unnest({}) AS f, unnest({}) AS t, \
          unnest(string_split({}, ',')) AS n))",
         literal(&symbols.join("\n")),
@@ -83,7 +84,7 @@ pub(crate) fn select(
     let select = format!(
         "SELECT {} FROM (SELECT u, unnest({numbers}) AS i FROM (SELECT unnest(getvariable({})) AS u))",
         columns.join(", "),
-        literal(variable)
+        literal(&variable)
     );
-    (select, setup)
+    (select, Setting { variable, value, texts: Vec::new() })
 }

@@ -39,6 +39,7 @@ pub struct Reading {
 pub(crate) fn reading(
     table: &Table,
     name: &str,
+    segments_total: usize,
     wants: &[Want],
     planner: &Connection,
     root: &str,
@@ -78,7 +79,7 @@ pub(crate) fn reading(
     let names: Vec<&str> = table.schema().fields.iter().map(|f| f.name.as_str()).collect();
     let reading = Reading {
         table: name.to_owned(),
-        segments_total: table.segment_count(),
+        segments_total,
         files: live
             .iter()
             .filter(|one| !known(one))

@@ -14,10 +14,8 @@ use crate::brought::Brought;
 use crate::error::{EngineError, Result};
 use crate::literal::literal;
 use crate::masks::{Columns, FILE, Hiding};
+use crate::setting::Setting;
 use crate::split::Live;
-
-/// So many files are listed one by one.
-const FEW_FILES: usize = 8;
 
 /// The place of a row's segment among those it is contested by.
 pub(crate) const RANK: &str = "_lake_rank";
@@ -28,14 +26,14 @@ pub(crate) const BROUGHT: FieldId = 0;
 /// Its name.
 pub(crate) const VERSION: &str = "_lake_version";
 
-/// Makes scans of one table, and the statements that must run before them.
+/// Makes scans of one table, and the variables that they read.
 pub(crate) struct Scans<'a> {
     table: &'a Table,
     root: &'a str,
     hive: bool,
     /// Begins the names of variables.
     prefix: String,
-    pub(crate) setup: Vec<String>,
+    pub(crate) setup: Vec<Setting>,
 }
 
 /// Files that one `read_parquet` can read.
@@ -177,42 +175,29 @@ impl<'a> Scans<'a> {
             bound.push(entry(FILE, &Type::Varchar));
             options += &format!(", filename = {}", literal(FILE));
         }
-        if hive {
-            let types = directories.iter().map(|name| entry(name, &Type::Varchar));
-            options += &format!(", hive_types = {{{}}}", types.collect::<Vec<_>>().join(", "));
-        }
         let rows: u64 = group.live.iter().map(|l| l.segment.rows).sum();
         // Our files have no statistics where there is a NaN, so DuckDB need not fear one.
         format!(
-            "read_parquet(getvariable({}), {options}, bound_schema = {{{}}}, \
+            "read_parquet(getvariable({}), {options}, \
              explicit_cardinality = {})",
             literal(files),
-            bound.join(", "),
             // About: so the view is the same for other files of its size.
             rows.max(1).next_power_of_two()
         )
     }
 
-    /// Puts the list of files into a variable and returns its name.
+    /// Has the list of files in a variable and returns its name.
     fn files(&mut self, live: &[Live<'_>]) -> String {
-        let name = self.variable();
-        let path = |l: &Live<'_>| self.table.path(l.part, l.segment);
-        let top = self.top();
-        self.setup.push(if live.len() <= FEW_FILES {
-            let file = |l| format!("{{'filename': {}}}", literal(&(top.clone() + &path(l))));
-            let files: Vec<String> = live.iter().map(file).collect();
-            format!("SET VARIABLE {name} = [{}]", files.join(", "))
-        } else {
-            // Thousands of literals take DuckDB's parser longer than the query.
-            let paths: Vec<String> = live.iter().map(path).collect();
-            format!(
-                "SET VARIABLE {name} = list_transform(string_split({}, chr(10)), \
-                 lambda p: {{'filename': {} || p}})",
-                literal(&paths.join("\n")),
-                literal(&top)
-            )
+        let variable = self.variable();
+        let paths: Vec<String> =
+            live.iter().map(|one| self.table.path(one.part, one.segment)).collect();
+        let value = "list_transform(string_split($1, chr(10)), lambda p: {'filename': $2 || p})";
+        self.setup.push(Setting {
+            variable: variable.clone(),
+            value: value.into(),
+            texts: vec![paths.join("\n"), self.top()],
         });
-        name
+        variable
     }
 
     /// A name that no variable has yet.

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::changes::{self, Between};
 use crate::error::{EngineError, Result};
 use crate::macros;
-use crate::plan::Want;
+use crate::plan::{self, Want};
 use crate::reading::{Reading, reading};
 use crate::views::{self, View};
 
@@ -26,6 +26,8 @@ pub(crate) struct Sheet {
     pub(crate) name: String,
     state: Arc<State>,
     table: TableId,
+    /// Of the table's.
+    segments: usize,
     /// It is of what changed since this state.
     since: Option<Arc<State>>,
     /// The leases of other versions than the mounted one.
@@ -38,6 +40,7 @@ impl Sheet {
             name: table.def.name.clone(),
             state: state.clone(),
             table: table.def.id,
+            segments: table.segment_count(),
             since: None,
             _past: Vec::new(),
         };
@@ -70,12 +73,12 @@ impl Sheet {
     }
 
     fn named(name: &str, table: &str, state: &Arc<State>) -> Result<Sheet> {
-        let found = state.table(table).map(|t| t.def.id);
-        let table = found.ok_or_else(|| {
+        let table = state.table(table).ok_or_else(|| {
             refused(format!("the lake has no table {table:?} at version {}", state.version))
         })?;
-        let (name, state) = (name.to_owned(), state.clone());
-        Ok(Sheet { name, state, table, since: None, _past: Vec::new() })
+        let (name, state, segments) = (name.to_owned(), state.clone(), table.segment_count());
+        let table = table.def.id;
+        Ok(Sheet { name, state, table, segments, since: None, _past: Vec::new() })
     }
 
     /// What changed in it since a state.
@@ -107,13 +110,21 @@ impl Sheet {
         root: &str,
     ) -> Result<(Reading, View)> {
         let (table, name) = (self.table()?, &self.name);
-        let Some(since) = &self.since else { return reading(table, name, wants, planner, root) };
+        let Some(since) = &self.since else {
+            return reading(table, name, self.segments, wants, planner, root);
+        };
         let between = Between {
             since: since.table_by_id(self.table),
             until: table,
             versions: (since.version, self.state.version),
         };
         changes::reading(&between, name, wants, planner, root)
+    }
+
+    /// What a query whose tree this is wants of it, where its text says that.
+    pub(crate) fn plain(&self, tree: &Json, number: u32) -> Option<Want> {
+        let table = self.table().ok().filter(|_| self.since.is_none())?;
+        plan::plain(tree, number, &self.name, table)
     }
 
     /// What the macros can be of it.

@@ -7,12 +7,13 @@ use lake_core::types::quoted;
 use crate::error::Result;
 use crate::outline;
 use crate::scan::{BROUGHT, RANK, Scans, VERSION};
+use crate::setting::Setting;
 use crate::split::{Live, Split};
 
-/// A view and the statements that must run before it is created.
+/// A view and the variables that must be set before it is created.
 #[derive(Debug)]
 pub(crate) struct View {
-    pub(crate) setup: Vec<String>,
+    pub(crate) setup: Vec<Setting>,
     pub(crate) create: String,
 }
 
@@ -60,8 +61,8 @@ pub(crate) fn rows<'a>(
     let mut parts = scans.plain(&read, all)?;
     if let (Some(counts), false) = (outline, known.is_empty()) {
         let variable = scans.variable();
-        let (select, setup) = outline::select(table, &known, counts, &variable);
-        scans.setup.push(setup);
+        let (select, setting) = outline::select(table, &known, counts, variable);
+        scans.setup.push(setting);
         parts.push(select);
     }
     if !split.older.is_empty() {

@@ -249,7 +249,8 @@ fn write(
     if stays.peek().is_none() {
         return Ok(Vec::new());
     }
-    let format = &kit.format.made_of(&Lineage::of(cluster.iter().map(|(_, s)| *s)));
+    let lineage = Lineage::of(cluster.iter().map(|(_, s)| *s)).cutting();
+    let format = &kit.format.made_of(&lineage);
     let own = cluster.iter().map(|(part, _)| *part).find(|part| **part != Part::Packed);
     let packed = cluster.iter().any(|(part, _)| **part == Part::Packed);
     let written = match (own, packed) {

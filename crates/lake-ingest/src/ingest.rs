@@ -108,9 +108,7 @@ impl Writer {
 
     /// All rows of a feed in one commit.
     pub fn ingest(&mut self, table: &str, feed: &dyn Feed, options: &Options) -> Result<Ingested> {
-        let done = self.ingest_many(&[Job { table, feed, layout: None }], options)?;
-        let receipt = done.receipts.into_iter().next().unwrap_or_default();
-        Ok(Ingested { version: done.version, receipt, duplicate: done.duplicate })
+        Ok(first(self.ingest_many(&[Job { table, feed, layout: None }], options)?))
     }
 
     /// The rows of several tables in one commit.
@@ -267,6 +265,11 @@ impl Writer {
         Ok(found.map(|(version, receipts)| ingested(version, &receipts, true)))
     }
 
+    /// The same of one table.
+    pub(crate) fn committed_once(&mut self, options: &Options) -> Result<Option<Ingested>> {
+        Ok(self.committed_before(options)?.map(first))
+    }
+
     /// What rows for a table must look like now.
     pub(crate) fn table_schema(&mut self, table: &str) -> Result<(TableDef, SchemaRef)> {
         let state = self.lake.refresh()?.clone();
@@ -290,6 +293,11 @@ impl Writer {
 
 fn no_table(name: &str) -> IngestError {
     IngestError::NoTable(name.into())
+}
+
+fn first(done: IngestedMany) -> Ingested {
+    let receipt = done.receipts.into_iter().next().unwrap_or_default();
+    Ingested { version: done.version, receipt, duplicate: done.duplicate }
 }
 
 fn ingested(version: Version, receipts: &[Receipt], duplicate: bool) -> IngestedMany {

@@ -95,39 +95,42 @@ impl Piece {
         })
     }
 
-    /// What a pack says of each symbol.
-    pub(crate) fn census(
+    /// Of each group the smallest and the largest key.
+    pub(crate) fn ends(
         &self,
         def: &TableDef,
         all: &[Group],
         batch: &RecordBatch,
+    ) -> Vec<Option<Range>> {
+        self.groups(all).iter().map(|group| ends_of(def, group, batch)).collect()
+    }
+
+    /// What a pack says of each symbol.
+    pub(crate) fn census(
+        &self,
+        all: &[Group],
+        ends: &[Option<Range>],
         producer: Option<Arc<str>>,
     ) -> Census {
         let mut census = Census::default();
         let touched = Touch { producer, ..Touch::default() };
-        for group in self.groups(all).iter().filter(|group| !group.rows.is_empty()) {
+        let groups = self.groups(all).iter().zip(ends);
+        for (group, range) in groups.filter(|(group, _)| !group.rows.is_empty()) {
             census.push(Tally {
                 symbols: group.symbols.clone(),
                 rows: group.rows.len() as u64,
-                range: ends_of(def, group, batch),
+                range: range.clone(),
                 touched: touched.clone(),
             });
         }
         census
     }
+}
 
-    /// The smallest and the largest key. None where a key column is NULL.
-    pub(crate) fn range(
-        &self,
-        def: &TableDef,
-        all: &[Group],
-        batch: &RecordBatch,
-    ) -> Option<Range> {
-        let ends = |group: &Group| ends_of(def, group, batch);
-        let mut ranges = self.groups(all).iter().map(ends);
-        let first = ranges.next()??;
-        ranges.try_fold(first, |joined, range| Some(joined.join(&range?)))
-    }
+/// From the smallest to the largest of all. None where one is not known.
+pub(crate) fn span(ends: &[Option<Range>]) -> Option<Range> {
+    let (first, rest) = ends.split_first()?;
+    rest.iter().try_fold(first.clone()?, |all, range| Some(all.join(range.as_ref()?)))
 }
 
 /// The smallest and the largest key of one symbol's rows, which are sorted.

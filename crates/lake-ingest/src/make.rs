@@ -19,7 +19,7 @@ use crate::block::{Block, Pile};
 use crate::error::{IngestError, Result};
 use crate::fill::fill;
 use crate::kit::Kit;
-use crate::layout::{ends_of, pieces};
+use crate::layout::{ends_of, pieces, span};
 use crate::meter::Phase;
 use crate::options::{Layout, Mode, Options};
 use crate::overlap::settle;
@@ -237,12 +237,17 @@ impl Maker<'_> {
         self.files.announce(pieces.len());
         let write = |piece: &crate::layout::Piece| -> Result<(Part, Segment)> {
             let (table, format, part) = (self.table, &self.kit.format, &piece.part);
-            let tell = || piece.census(def, &groups, &block.batch, self.files.producer());
-            let census = piece.span.is_some().then_some(&tell as _);
+            let is_pack = piece.span.is_some();
+            let ends = match is_pack {
+                true => piece.ends(def, &groups, &block.batch),
+                false => Vec::new(),
+            };
+            let tell = || piece.census(&groups, &ends, self.files.producer());
+            let census = is_pack.then_some(&tell as _);
             let blank = Blank { table, format, part, rows: piece.rows, census, copies: None };
             let mut segment = self.files.write(&blank, piece.windows(&groups, &block.batch))?;
-            if piece.span.is_some() {
-                segment.range = piece.range(def, &groups, &block.batch);
+            if is_pack {
+                segment.range = span(&ends);
                 segment.symbols.clone_from(&piece.span);
             }
             Ok((piece.part.clone(), segment))
@@ -410,6 +415,7 @@ impl Made {
             bytes: self.staged.iter().map(|(_, s)| s.bytes).sum(),
             elapsed_ms: watch.elapsed().as_millis() as u64,
             through_row: self.through_row,
+            sums: None,
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lake_core::edit::{Action, Cause, Expect};
+use lake_core::archive::{Standing, standing, standings, unarchive_key};
+use lake_core::edit::{Action, Cause, Expect, Receipt, Transaction};
 use lake_core::id::{SegmentId, Version};
 use lake_core::segment::{Part, Segment};
-use lake_core::state::Table;
+use lake_core::state::{State, Table};
 use lake_log::{At, Lake, Outcome};
 use lake_store::Root;
 
@@ -25,11 +26,16 @@ pub struct Restored {
     pub segments_added: u64,
     pub segments_removed: u64,
     pub rows: u64,
+    /// Archives made since, which count no more: their rows are where they were then.
+    pub archives_undone: u64,
+    /// Archives, by table and number, that held rows then and whose rows were brought back
+    /// since: these are nowhere now.
+    pub archives_empty: Vec<(String, u64)>,
 }
 
 /// Makes the rows of all tables what they were. Schemas stay as they are: it is refused
 /// when a row breaks what they demand today. A table that was not there then is empty
-/// afterwards.
+/// afterwards. Archives made since count no more, as their rows would be in two places.
 pub fn restore(lake: &mut Lake, to: &At) -> Result<Restored> {
     let mut tries = 1;
     loop {
@@ -43,6 +49,8 @@ pub fn restore(lake: &mut Lake, to: &At) -> Result<Restored> {
             segments_added: 0,
             segments_removed: 0,
             rows: 0,
+            archives_undone: 0,
+            archives_empty: Vec::new(),
         };
         for now in draft.state.tables() {
             let before = then.state().table_by_id(now.def.id);
@@ -66,10 +74,13 @@ pub fn restore(lake: &mut Lake, to: &At) -> Result<Restored> {
             }
             done.rows += before.map_or(0, |t| t.segments().map(|(_, s)| s.rows).sum());
         }
-        if txn.actions.is_empty() {
+        let undone = archives(&draft.state, then.state(), &mut done);
+        if txn.actions.is_empty() && undone.is_empty() {
             return Ok(done);
         }
-        match lake.commit(txn)? {
+        let keys = undone.into_iter().map(|(table, seq)| key(lake, &table, seq));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        match lake.commit_beside(txn, keys)? {
             Outcome::Committed { version, .. } | Outcome::Duplicate { version, .. } => {
                 return Ok(Restored { version, ..done });
             }
@@ -77,6 +88,33 @@ pub fn restore(lake: &mut Lake, to: &At) -> Result<Restored> {
             Outcome::Conflict(source) => return Err(IngestError::Conflict { tries, source }),
         }
     }
+}
+
+/// The archives that were made since; what else became of archives is noted.
+fn archives(now: &State, then: &State, done: &mut Restored) -> Vec<(String, u64)> {
+    let mut undone = Vec::new();
+    for table in now.tables() {
+        let name = &table.def.name;
+        for (seq, today) in standings(now, name) {
+            match (standing(then, name, seq), today) {
+                (Standing::Uncommitted, Standing::Archived) => undone.push((name.clone(), seq)),
+                (Standing::Archived, Standing::Restored) => {
+                    done.archives_empty.push((name.clone(), seq));
+                }
+                _ => {}
+            }
+        }
+    }
+    done.archives_undone = undone.len() as u64;
+    undone
+}
+
+/// Says that an archive's rows are in its table.
+fn key(lake: &mut Lake, table: &str, seq: u64) -> Result<Transaction> {
+    let mut txn = lake.begin()?.transaction(Cause::Restore);
+    txn.producer = Some(unarchive_key(table, seq));
+    txn.receipts.push(Receipt { table: table.into(), ..Receipt::default() });
+    Ok(txn)
 }
 
 fn check_rows(root: &Root, now: &Table, then: &Table, version: Version) -> Result<()> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use lake_core::archive::{Archive, unarchive_key};
+use lake_core::kind::Kind;
 use lake_core::mask::Stretch;
 use lake_core::schema::TableDef;
 use lake_segment::{Merge, MergeInput, MergeOptions, Verify};
@@ -100,6 +101,13 @@ impl Writer {
             on_error: OnError::Abort,
             ..options.clone()
         };
-        self.ingest(name, &Archived { root: &root, archive }, &options)
+        match self.ingest(name, &Archived { root: &root, archive }, &options) {
+            // Somebody else has brought them back, and the files were moved away meanwhile.
+            Err(error) if error.kind() == Kind::Damaged => {
+                self.lake().refresh()?;
+                self.committed_once(&options)?.ok_or(error)
+            }
+            done => done,
+        }
     }
 }

@@ -60,15 +60,22 @@ enum Attempt {
 impl Lake {
     /// W4-W9. On an error nothing was done, unless its kind is `Unknown`.
     pub fn commit(&mut self, txn: Transaction) -> Result<Outcome> {
-        let txn = Arc::new(txn);
+        self.commit_beside(txn, Vec::new())
+    }
+
+    /// The same with keys of producers that are committed in the same entry, each by a
+    /// transaction that does nothing else, unless they are in the log by then.
+    pub fn commit_beside(&mut self, txn: Transaction, keys: Vec<Transaction>) -> Result<Outcome> {
+        let (txn, keys) = (Arc::new(txn), keys.into_iter().map(Arc::new).collect::<Vec<_>>());
+        let alone = keys.is_empty();
         let mut spooled = false;
-        let outcome = match self.wait_turn(&txn, &mut spooled) {
+        let outcome = match self.wait_turn(&txn, alone, &mut spooled) {
             Ok(Turn::Carried(version)) => Ok(committed(version, &txn)),
-            Ok(Turn::Lead(guard)) => self.lead(&txn, guard),
+            Ok(Turn::Lead(guard)) => self.lead(&txn, &keys, guard),
             Err(error) => Err(error),
         };
         let outcome = match outcome {
-            Err(LogError::Busy) if can_wait(&txn) => self.spool(&txn),
+            Err(LogError::Busy) if alone && can_wait(&txn) => self.spool(&txn),
             Err(error) if spooled => self.settle(&txn, error),
             done => done,
         };
@@ -80,13 +87,19 @@ impl Lake {
     }
 
     /// W4: takes the commit lock, or leaves the transaction in the spool, where
-    /// whoever has the lock finds it.
-    fn wait_turn(&mut self, txn: &Arc<Transaction>, spooled: &mut bool) -> Result<Turn> {
+    /// whoever has the lock finds it, if it is `alone`.
+    fn wait_turn(
+        &mut self,
+        txn: &Arc<Transaction>,
+        alone: bool,
+        spooled: &mut bool,
+    ) -> Result<Turn> {
         if let Some(guard) = self.files.commit.try_exclusive(0)? {
             return Ok(Turn::Lead(Some(guard)));
         }
         let ready = ready_name(txn);
-        if txn.is_unconditional() {
+        let is_shared = alone && txn.is_unconditional();
+        if is_shared {
             *spooled = true;
             self.wait_in_spool(txn, &ready)?;
         }
@@ -96,7 +109,7 @@ impl Lake {
         while !deadline.passed() {
             clock::pause(pause / 2 + random::jitter(pause / 2));
             pause = (pause * 2).min(LONGEST_PAUSE);
-            if txn.is_unconditional() && !self.files.spool.exists(&ready)? {
+            if is_shared && !self.files.spool.exists(&ready)? {
                 self.refresh()?;
                 if let Some(version) = self.find_own(txn)? {
                     return Ok(Turn::Carried(version));
@@ -135,7 +148,12 @@ impl Lake {
     }
 
     /// W5-W9, until a version is won or there is nothing to win.
-    fn lead(&mut self, txn: &Arc<Transaction>, guard: Option<Guard>) -> Result<Outcome> {
+    fn lead(
+        &mut self,
+        txn: &Arc<Transaction>,
+        keys: &[Arc<Transaction>],
+        guard: Option<Guard>,
+    ) -> Result<Outcome> {
         let deadline = Deadline::after(self.patience);
         loop {
             self.refresh()?;
@@ -151,7 +169,11 @@ impl Lake {
                 }
                 continue;
             }
-            let mut batch = vec![txn.clone()];
+            let is_new = |key: &&Arc<Transaction>| {
+                key.producer.as_ref().is_some_and(|p| !self.state.producers.contains(p))
+            };
+            let keys = keys.iter().filter(is_new);
+            let mut batch: Vec<_> = [txn].into_iter().chain(keys).cloned().collect();
             if guard.is_some() {
                 self.fold_others(&mut batch)?;
             }
@@ -188,6 +210,7 @@ impl Lake {
         }
         Ok(match self.state.check(txn) {
             Err(Conflict::Fenced) if fault::mutant("fence") => None,
+            Err(_) if fault::mutant("revalidate") => None,
             checked => checked.err().map(Outcome::Conflict),
         })
     }

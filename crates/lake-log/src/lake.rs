@@ -167,6 +167,18 @@ impl Lake {
         replay::state_at(&mut self.files, boundary)
     }
 
+    /// The first state after a version that a checkpoint tells.
+    pub fn checkpointed_after(&mut self, version: Version) -> Result<Option<Arc<State>>> {
+        let later = replay::checkpoints(&self.files)?.into_iter().rev().filter(|v| *v > version);
+        for at in later.collect::<Vec<_>>() {
+            let state = replay::base(&self.files, at)?;
+            if state.version == at {
+                return Ok(Some(Arc::new(state)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The commit that a producer's seq has made already, with its receipts.
     pub fn find_duplicate(
         &mut self,

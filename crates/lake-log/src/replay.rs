@@ -9,6 +9,7 @@ use lake_core::id::Version;
 use lake_core::invariants::check_state;
 use lake_core::layout;
 use lake_core::state::{BadChain, State};
+use lake_store::Dir;
 
 use crate::checkpoint::Checkpointed;
 use crate::error::{LogError, Result};
@@ -72,12 +73,12 @@ pub(crate) fn load(files: &mut Files) -> Result<Loaded> {
         let boundary = files.slots()?.boundary;
         if tries == TRIES {
             // HEAD may be garbage, the slots are not.
-            return match version < boundary || (version == 0 && has_entries(files)?) {
+            return match version < boundary || (version == 0 && has_entries(&files.log)?) {
                 true => Err(LogError::Gap { missing: version + 1 }),
                 false => Ok(loaded),
             };
         }
-        let lost = version == 0 && has_entries(files)?;
+        let lost = version == 0 && has_entries(&files.log)?;
         if version >= boundary && files.head()? <= version && !lost {
             return Ok(loaded);
         }
@@ -105,9 +106,9 @@ pub(crate) fn state_at(files: &mut Files, version: Version) -> Result<Arc<State>
 
 /// Whether any epoch directory holds an entry: a log that does not begin is not
 /// an empty lake.
-fn has_entries(files: &Files) -> Result<bool> {
-    for epoch in files.log.list()?.iter().filter(|e| layout::parse_epoch(&e.name).is_some()) {
-        let dir = files.log.sub(&epoch.name)?;
+pub(crate) fn has_entries(log: &Dir) -> Result<bool> {
+    for epoch in log.list()?.iter().filter(|e| layout::parse_epoch(&e.name).is_some()) {
+        let dir = log.sub(&epoch.name)?;
         if dir.list()?.iter().any(|e| layout::parse_entry(&e.name).is_some()) {
             return Ok(true);
         }

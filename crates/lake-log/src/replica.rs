@@ -2,7 +2,7 @@
 //! makes it brings the files first; then the state is published, and last, for a new one,
 //! the file that says that it is a lake. So one that is half made is none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lake_core::checkpoint;
@@ -15,6 +15,7 @@ use lake_store::{Hint, Kind, LockFile, Root, clock, random};
 use crate::boundary::Slots;
 use crate::error::{LogError, Result};
 use crate::init::{InitOptions, lay_out, new_id, sign};
+use crate::replay;
 
 /// What a directory says that it is.
 pub enum Signed {
@@ -44,7 +45,25 @@ impl Replica {
         }
         let entries = root.top()?.list()?;
         let is_begun = entries.is_empty() || entries.iter().any(|e| e.name == layout::SYSTEM);
-        Ok(if is_begun { Signed::Nothing } else { Signed::Foreign })
+        // A copy has no entries: what has some is a lake that has lost its birth certificate.
+        let has_entries = match root.dir(layout::LOG) {
+            Err(none) if none.kind == Kind::NotFound => false,
+            log => replay::has_entries(&log?)?,
+        };
+        Ok(if is_begun && !has_entries { Signed::Nothing } else { Signed::Foreign })
+    }
+
+    /// The lake that a directory, which need not be there yet, lies in.
+    pub fn lake_around(path: &Path) -> Option<PathBuf> {
+        let path = std::path::absolute(path).ok()?;
+        let open = |above: &'_ Path| Root::open(above).ok();
+        let (there, root) = path.ancestors().find_map(|above| Some((above, open(above)?)))?;
+        let is_lake = |above: &&Path| {
+            let file = format!("{}/{}", layout::SYSTEM, layout::LAKE_FILE);
+            open(above).is_some_and(|root| matches!(root.stat(&file), Ok(Some(_))))
+        };
+        let own = usize::from(there == path);
+        root.path().ancestors().skip(own).find(is_lake).map(Path::to_owned)
     }
 
     /// What is there of a copy that was not signed does not count, but its files stay.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lake_core::id::Version;
 use lake_core::state::State;
 use lake_core::value::timestamp_text;
-use lake_store::{Guard, clock};
+use lake_store::{Guard, clock, fault};
 
 use crate::at::At;
 use crate::error::{LogError, Result};
@@ -58,7 +58,7 @@ impl Lake {
             };
             self.refresh()?;
             let floor = self.state.floor.max(self.slots()?.floor);
-            if version >= floor {
+            if version >= floor || fault::mutant("reader_recheck") {
                 let state = if version == self.state.version {
                     self.state.clone()
                 } else {

@@ -30,8 +30,8 @@ use crate::error::{MaintainError, Result};
 use crate::retain::{Cut, Doom, Retained, TRIES, table_of};
 use crate::vacuum::tidy_archive;
 
-pub(crate) use list::all;
 pub use list::{Listed, list};
+pub(crate) use list::{Lying, all, gone, legible, listed, lying};
 
 #[derive(Clone, Copy, Debug)]
 pub struct ArchiveOptions {

@@ -54,6 +54,7 @@ pub struct Copied {
 
 /// Brings a backup up to the lake's newest version.
 pub fn backup(lake: &mut Lake, to: &Path, watch: &dyn Watch) -> Result<Copied> {
+    refuse_inside(to)?;
     match Replica::look(to)? {
         Signed::Nothing => {}
         Signed::Lake(file) if file.is_backup() && file.id == lake.id() => {
@@ -82,6 +83,7 @@ pub fn backup(lake: &mut Lake, to: &Path, watch: &dyn Watch) -> Result<Copied> {
 /// Makes a lake, with an id of its own, of a backup, or of the newest version of another
 /// lake.
 pub fn restore(from: &Path, to: &Path, watch: &dyn Watch) -> Result<Copied> {
+    refuse_inside(to)?;
     let mut lake = Lake::open(from, Access::Read)?;
     let empty = match Replica::look(to)? {
         Signed::Nothing => None,
@@ -112,6 +114,14 @@ pub fn restore(from: &Path, to: &Path, watch: &dyn Watch) -> Result<Copied> {
     copy.sign(None)?;
     done.elapsed_ms = clock.elapsed().as_millis() as u64;
     Ok(done)
+}
+
+/// What lies in a lake goes with it, or is taken for something of its own.
+fn refuse_inside(to: &Path) -> Result<()> {
+    match Replica::lake_around(to) {
+        Some(lake) => Err(MaintainError::Inside { path: to.to_owned(), lake }),
+        None => Ok(()),
+    }
 }
 
 /// The lock that vacuum has, too.

@@ -15,6 +15,8 @@ use crate::error::{MaintainError, Result};
 use crate::policy::{self, Form, Policy, Stay, Step};
 
 mod cuts;
+mod damage;
+mod evidence;
 mod levels;
 mod merging;
 mod proof;
@@ -23,6 +25,8 @@ mod tests;
 mod touches;
 mod unit;
 
+pub use damage::{Damage, damaged};
+pub use evidence::unproven;
 pub use unit::Counts;
 
 /// So often what was merged may change under a run before it leaves that to the next.
@@ -107,8 +111,14 @@ pub fn compact(
     let names: Vec<String> =
         chosen(lake.refresh()?, tables)?.into_iter().map(|t| t.def.name.clone()).collect();
     let mut done = Compacted::default();
+    let damaged = damage::tidied(lake.root(), lake.state())?;
     for name in names {
-        let stay = Stay { after: Some(lake.state().version), ..Stay::default() };
+        let (known, after) = (damaged.iter().filter(|d| d.table == name), lake.state().version);
+        let stay = Stay { after: Some(after), these: known.clone().map(|d| d.id).collect() };
+        let left = known.map(|Damage { table, path, why, .. }| {
+            (table.clone(), Left::Damaged { path: path.clone(), why: why.clone() })
+        });
+        done.left.extend(left);
         let mut run = Run { name, options, watch, stay, conflicts: 0, done: &mut done };
         while run.pass(lake)? {}
     }
@@ -170,8 +180,9 @@ impl Run<'_> {
                 self.leave(left);
                 Ok(true)
             }
-            Ok(unit::End::Damaged { id, path, why }) => {
-                self.stay.these.insert(id);
+            Ok(unit::End::Damaged { segment, path, why }) => {
+                damage::note(lake, &segment, &path, &why)?;
+                self.stay.these.insert(segment.id);
                 self.leave(Left::Damaged { path, why });
                 Ok(true)
             }
@@ -190,6 +201,16 @@ fn units(steps: &[Step]) -> Vec<&[Step]> {
         .chunk_by(|a, b| a.form == Form::Own && b.form == Form::Own)
         .partition(|steps| steps[0].form == Form::Own);
     own.into_iter().flat_map(|steps| steps.chunks(TOGETHER)).chain(packs).collect()
+}
+
+/// Does it on so many threads; None: on those that all share, one a processor.
+pub fn on_threads<T: Send>(
+    jobs: Option<u16>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let Some(jobs) = jobs else { return work() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.into()).build();
+    pool.map_err(|e| MaintainError::Threads(e.to_string()))?.install(work)
 }
 
 /// Opens the lake for compaction alone.

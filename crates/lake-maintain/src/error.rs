@@ -23,8 +23,10 @@ pub enum MaintainError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What was written is not what was read. Nothing was committed.
-    #[error("compaction would not conserve all rows: {0}")]
-    NotConserved(String),
+    #[error("compaction would not conserve all rows: {why}")]
+    NotConserved { why: String, kept: String },
+    #[error("cannot start threads: {0}")]
+    Threads(String),
     #[error("stopped; what was committed before stands")]
     Stopped,
     #[error("another vacuum or undelete is at work")]
@@ -40,6 +42,8 @@ pub enum MaintainError {
     NewerBackup { path: PathBuf, there: Version, here: Version },
     #[error("{} is a lake with something in it", .0.display())]
     NotEmpty(PathBuf),
+    #[error("{} lies in the lake {}", .path.display(), .lake.display())]
+    Inside { path: PathBuf, lake: PathBuf },
     #[error("another backup to {} is at work", .0.display())]
     BackingUp(PathBuf),
     #[error("nothing called {0} is in the trash")]
@@ -69,6 +73,7 @@ impl MaintainError {
             }
             MaintainError::NoBackup(_)
             | MaintainError::NewerBackup { .. }
+            | MaintainError::Inside { .. }
             | MaintainError::NotEmpty(_) => Kind::BadInput,
             MaintainError::NoOrder(_)
             | MaintainError::NoAge { .. }
@@ -83,7 +88,7 @@ impl MaintainError {
                 store_kind(error)
             }
             MaintainError::Log(error) => error.kind(),
-            MaintainError::NotConserved(_) => Kind::Bug,
+            MaintainError::NotConserved { .. } | MaintainError::Threads(_) => Kind::Bug,
             MaintainError::Stopped => Kind::Interrupted,
             MaintainError::Conflict(_) => Kind::Conflict,
         }
@@ -96,7 +101,9 @@ impl MaintainError {
                 Some("run lake-writer verify".into())
             }
             MaintainError::Sweeping => Some("try again when it is done".into()),
-            MaintainError::NoBackup(_) | MaintainError::NewerBackup { .. } => {
+            MaintainError::NoBackup(_)
+            | MaintainError::NewerBackup { .. }
+            | MaintainError::Inside { .. } => {
                 Some("nothing was done; give a directory of its own".into())
             }
             MaintainError::NotEmpty(_) => {
@@ -120,6 +127,13 @@ impl MaintainError {
                 "nothing was done; lake-writer verify says what is wrong, and repair repairs it"
                     .into(),
             ),
+            MaintainError::NotConserved { kept, .. } if kept.is_empty() => {
+                Some("nothing was committed, and no row is lost; report it".into())
+            }
+            MaintainError::NotConserved { kept, .. } => Some(format!(
+                "nothing was committed, and no row is lost; report it with what is in {kept}, \
+                 then remove that"
+            )),
             MaintainError::AtWork => Some("stop all writers, then try again".into()),
             MaintainError::NoBatch(_) => Some("see: lake-writer undelete --list".into()),
             _ => None,

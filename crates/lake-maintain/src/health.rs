@@ -46,6 +46,10 @@ pub struct Vitals {
     pub lease: Option<(f64, u64)>,
     /// Rows that were put in quarantine within a day.
     pub rejected_rows: Option<u64>,
+    /// Files that a compaction found damaged, and that are as they were; and the first.
+    pub damaged: Option<(u64, Option<String>)>,
+    /// Tables of which evidence of a merge is kept that would have lost rows.
+    pub unproven: Option<Vec<String>>,
     /// The runs of every task, the newest last.
     pub tasks: Vec<(String, Vec<Run>)>,
     /// Microseconds since 1970, UTC.
@@ -101,12 +105,6 @@ impl Vitals {
             None => runs.first()?.started_us,
         };
         Some(self.now_us.saturating_sub(since).max(0) as f64 / 1e6)
-    }
-
-    /// What the newest compaction that came to an end found.
-    fn damaged(&self) -> Option<u64> {
-        let looked = |run: &&Run| matches!(run.ended(), Some(Ended::Done | Ended::Failed));
-        self.runs(COMPACT).iter().rev().find(looked)?.end.as_ref().map(|end| end.damaged)
     }
 }
 

@@ -7,11 +7,14 @@
 //!    Its footer names its inputs. If one of them is gone, or another file names it as an
 //!    input, it was committed and takes their place; if all are there it may be what a
 //!    killed compaction left, perhaps one file of several, so that they count and it does
-//!    not. Both ways the rows are the same.
+//!    not. Both ways the rows are the same. What a delete has rewritten counts anyway: else
+//!    what was deleted would show again.
 //! 2. Which of two rows with one key is the newer. A merged file says its rank; others say
 //!    after which version they were committed. What was written at one time by several
 //!    processes is told as doubtful.
 //! 3. What no file says: deletes that are only in the log, tags, checks, defaults, history.
+//!    Of an archive, whether its rows had left the table or were back in it: it counts as
+//!    archived, so that nobody takes its files away.
 //!
 //! The new log's first version lies beyond every version that a file names. Files that do
 //! not count stay where they are, like those of a killed writer.
@@ -25,14 +28,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use lake_core::archive::archive_key;
 use lake_core::edit::{Cause, ProducerSeq, Receipt};
 use lake_core::id::Version;
 use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_core::salvage::Salvage;
+use lake_core::state::Table;
 use lake_log::{Access, InitOptions, Lake, LogError};
 use lake_store::{LockFile, Root, clock, random};
 
+use crate::archive::{Lying, lying};
 use crate::error::{MaintainError, Result};
 use crate::vacuum::listing;
 use crate::verify::Meter;
@@ -66,6 +72,8 @@ pub struct Rebuilt {
     pub replaced: u64,
     /// Merged files whose inputs are all there, and count instead.
     pub redundant: u64,
+    /// Lists of archived files, whose rows can be brought back.
+    pub archives: u64,
     /// Files that cannot count: not whole, or not where they belong.
     pub unusable: Vec<Doubt>,
     /// Files that count, and may not count rightly.
@@ -75,20 +83,22 @@ pub struct Rebuilt {
 }
 
 /// What no file tells, whatever is found.
-pub const UNKNOWN: &str = "what no file tells: rows deleted by range, replace or restore and not \
-    compacted since (they show again), tags, checks, defaults, schema changes after the last \
-    write, history, seqs of producers whose files were merged, and whether the last batch of a \
-    killed writer was committed";
+pub const UNKNOWN: &str = "what no file tells: rows that were taken away by range, replace, \
+    retention or restore from files that vacuum has not removed since (they show again), tags, \
+    checks, defaults, schema changes after the last write, history, seqs of producers whose files \
+    were merged, and whether the last batch of a killed writer was committed";
 
 pub fn rebuild(path: &Path, options: &Options, meter: &Meter) -> Result<Rebuilt> {
     let head = refuse_readable(path)?;
     let listing = listing::of_lake(path)?;
     let root = Root::open(path)?;
     let (relics, unusable) = relic::read_all(&root, &listing.segments, meter)?;
-    let (built, mut done) = build(relics, unusable, head)?;
+    let (built, mut done) = build(relics, unusable, head, lying(&root)?)?;
     if options.dry_run {
         return Ok(done);
     }
+    // Reading took its time: somebody may have opened the lake, or rebuilt it.
+    refuse_readable(path)?;
     done.old_system = put_old_aside(&root)?;
     let init = InitOptions { accept_unsafe_fs: options.accept_unsafe_fs };
     let receipts = built.receipts;
@@ -108,13 +118,18 @@ struct Built {
     receipts: Vec<Receipt>,
 }
 
-fn build(relics: Vec<Relic>, unusable: Vec<Doubt>, head: Version) -> Result<(Built, Rebuilt)> {
+fn build(
+    relics: Vec<Relic>,
+    unusable: Vec<Doubt>,
+    head: Version,
+    lying: Vec<Lying>,
+) -> Result<(Built, Rebuilt)> {
     let version = relics.iter().map(Relic::newest).max().unwrap_or(0).max(head) + 1;
     let mut done = Rebuilt { version, unusable, ..Rebuilt::default() };
     let Choice { live, replaced, redundant, doubts } = choice::choose(relics);
     (done.replaced, done.redundant) = (replaced, redundant);
     done.doubtful = doubts;
-    let producers = producers(&live);
+    let mut producers = producers(&live);
     let at_us = clock::now_us();
     let tables = tables::assemble(live, version, at_us, &mut done.unusable);
     let mut receipts = Vec::new();
@@ -131,8 +146,43 @@ fn build(relics: Vec<Relic>, unusable: Vec<Doubt>, head: Version) -> Result<(Bui
         done.tables += 1;
         receipts.push(receipt);
     }
-    let salvage = Salvage { version, at_us, tables, producers };
+    let next_table = shelve(lying, &tables, &mut producers, &mut done);
+    let salvage = Salvage { version, at_us, tables, next_table, producers };
     Ok((Built { salvage, receipts }, done))
+}
+
+/// Takes the archives for what they say. Returns a number above those of the tables that
+/// only they know: a new table must not have theirs.
+fn shelve(
+    lying: Vec<Lying>,
+    tables: &[Table],
+    producers: &mut Vec<ProducerSeq>,
+    done: &mut Rebuilt,
+) -> u32 {
+    let mut next_table = 0;
+    for Lying { table, path, archive } in lying {
+        let known = |id| tables.iter().find(|t| t.def.id == id && t.def.name == table);
+        let why = match archive {
+            Err(why) => format!("{why}: its rows cannot be brought back from here"),
+            Ok(archive) => match known(archive.table) {
+                None => {
+                    next_table = next_table.max(archive.table.0.saturating_add(1));
+                    "no file tells of its table: its rows cannot be brought back from here".into()
+                }
+                Some(known) => {
+                    producers.push(archive_key(&table, archive.seq));
+                    done.archives += 1;
+                    if known.def.key.is_empty() {
+                        let why = "its rows may be in the table, too: unarchive would double them";
+                        done.doubtful.push(Doubt { path, why: why.to_owned() });
+                    }
+                    continue;
+                }
+            },
+        };
+        done.unusable.push(Doubt { path, why });
+    }
+    next_table
 }
 
 fn producers(live: &[Relic]) -> Vec<ProducerSeq> {

@@ -84,8 +84,15 @@ fn sorted<'s>(sight: &'s Sight, asked: &[&Asked], done: &mut Vec<Repaired>) -> V
         |a: &Asked| still.iter().any(|finding| a.kind == finding.kind() && a.path == finding.path);
     for a in asked.iter().filter(|a| !is_still(a)) {
         let (kind, path) = (a.kind.clone(), a.path.clone());
-        let detail = "it is no longer so; nothing to do".to_owned();
-        done.push(Repaired { kind, path, act: Act::Stale, detail });
+        // Something else may be wrong with it now, such as that it cannot be read.
+        let other = sight.report.findings.iter().find(|f| f.live && f.path == path);
+        let (act, detail) = match other {
+            None => (Act::Stale, "it is no longer so; nothing to do".to_owned()),
+            Some(other) => {
+                (Act::Left, format!("now it is {}: {}; verify again", other.kind(), other.detail()))
+            }
+        };
+        done.push(Repaired { kind, path, act, detail });
     }
     still
 }

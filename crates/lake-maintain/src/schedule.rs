@@ -18,8 +18,8 @@ mod tests;
 pub use cron::{BadCron, Cron};
 pub use next::Zone;
 
-/// A clock that is wrong by more than this is not believed: what ran later than that
-/// from now counts as never run.
+/// A clock that was wrong by more than this is not believed: what was later than that from
+/// now counts for nothing.
 const AHEAD_US: i64 = 3_600_000_000;
 
 /// Whether a task is to run.
@@ -34,10 +34,10 @@ pub enum Due {
 
 /// A task is due when a minute of its schedule has come since it started last, however
 /// many have: missed runs are made up for by one. `since` is what stands for a start
-/// that there never was; without it such a task is due at once.
+/// that there never was, or came later; without it a task that never ran is due at once.
 pub fn due(cron: &Cron, zone: &Zone, last: Option<i64>, since: Option<i64>, now: i64) -> Due {
-    let last = last.filter(|last| *last <= now.saturating_add(AHEAD_US));
-    let Some(from) = last.max(since) else { return Due::Now };
+    let believed = |at: &i64| *at <= now.saturating_add(AHEAD_US);
+    let Some(from) = last.filter(believed).max(since.filter(believed)) else { return Due::Now };
     match cron.next_after(from, zone) {
         Some(at) if at <= now => Due::Now,
         Some(at) => Due::At(at),

@@ -14,7 +14,10 @@
 //!    commits a file that is gone.
 //! 5. Only regular files of our own names are touched. Directories stay: somebody may
 //!    be about to move a file in.
-//! 6. The log is truncated last, and not beyond what was swept (V7).
+//! 6. The log is truncated last, and not beyond what was swept (V7): not at all when it was
+//!    told to end, between two files, before all was.
+//! 7. A damaged entry stops it as long as a version before it may be opened: which files
+//!    that one needs is not known then. Once all of these may go, it goes with them.
 
 mod archived;
 pub(crate) mod floor;
@@ -30,14 +33,15 @@ mod undelete;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use lake_core::edit::{Action, Cause};
 use lake_core::id::Version;
+use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_log::{Lake, Outcome};
-use lake_store::{Guard, LockFile, clock, fault};
+use lake_store::{Deadline, Guard, LockFile, clock, fault};
 
 use crate::error::{MaintainError, Result};
 
@@ -123,6 +127,16 @@ pub struct Report {
     pub held: Vec<Hold>,
     /// Files that are not ours; nobody touches them.
     pub foreign: Vec<String>,
+    /// Why not all was done. The next vacuum goes on.
+    pub cut: Option<Cut>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Somebody said so.
+    Stopped,
+    /// The time was up.
+    Late,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,13 +147,37 @@ pub enum Phase {
     Emptying,
 }
 
-/// Tells another thread what a vacuum is at.
+/// Tells another thread what a vacuum is at, and is told when to end.
 #[derive(Clone, Debug, Default)]
-pub struct Meter(Arc<AtomicU8>);
+pub struct Meter {
+    phase: Arc<AtomicU8>,
+    stop: Arc<AtomicBool>,
+    deadline: Option<Deadline>,
+    /// It is stopped when it has asked so often.
+    #[cfg(test)]
+    asks: Option<Arc<std::sync::atomic::AtomicI64>>,
+}
 
 impl Meter {
+    /// It ends, between two files, when this becomes true or the time is up.
+    pub fn until(stop: Arc<AtomicBool>, deadline: Deadline) -> Meter {
+        Meter { stop, deadline: Some(deadline), ..Meter::default() }
+    }
+
+    /// None: it goes on.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        #[cfg(test)]
+        if self.asks.as_ref().is_some_and(|asks| asks.fetch_sub(1, Ordering::Relaxed) <= 0) {
+            return Some(Cut::Stopped);
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Some(Cut::Stopped);
+        }
+        self.deadline.filter(Deadline::passed).map(|_| Cut::Late)
+    }
+
     pub fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
+        match self.phase.load(Ordering::Relaxed) {
             1 => Phase::Moving,
             2 => Phase::Emptying,
             _ => Phase::Looking,
@@ -147,7 +185,7 @@ impl Meter {
     }
 
     fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
     }
 }
 
@@ -167,34 +205,66 @@ fn run_at(lake: &mut Lake, options: &Options, meter: &Meter, now: i64) -> Result
     let mut reach = Reach::read(lake)?;
     let mut orphans = Orphans::find(lake, &listing, &mut reach)?;
     orphans.refuse_too_many(options.max_share, reach.live_bytes())?;
+    if let Some(cut) = meter.cut() {
+        return nothing(lake, cut);
+    }
 
     let wanted = floor::worth(lake, wish.floor)?;
-    let floor = lake.raise_floor(wanted)?;
-    let safe = lowest_needed(lake, floor)?;
+    reach.sees_from(wanted)?;
+    let mut report = Report::default();
+    // Before anything is written: the disk may be full.
+    meter.set(Phase::Emptying);
+    let goes = || meter.cut().is_none();
+    report.emptied = trash::empty(lake.root(), now, options.grace, &goes, &mut report.foreign)?;
+    let early = fault::mutant("vacuum_floor").then(|| lowest_needed(lake, wanted)).transpose()?;
+    report.floor = lake.raise_floor(wanted)?;
+    let floor = report.floor;
+    let safe = early.map_or_else(|| lowest_needed(lake, floor), Ok)?;
+    reach.sees_from(safe)?;
     reach.follow(lake)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);
     fence(lake, &mut orphans, &mut reach)?;
 
-    let mut report = Report { floor, ..Report::default() };
-    meter.set(Phase::Emptying);
-    report.emptied = trash::empty(lake.root(), now, options.grace, false, &mut report.foreign)?;
     meter.set(Phase::Moving);
     let root = lake.root().clone();
     let mut batch = Batch::new(&root, now, lake.state().version);
-    for file in &plan.superseded {
-        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
-    }
-    for file in orphans.dead() {
+    // First what was never committed: without its inputs it would look to rebuild as if it
+    // had been.
+    for file in orphans.dead().take_while(|_| goes()) {
         batch.take(&file.path, &mut report.orphans, &mut report.foreign)?;
     }
-    report.leftovers = leftovers::sweep(lake, &mut batch, &mut report.foreign)?;
-    archived::sweep(lake, &mut batch, &mut report.leftovers, &mut report.foreign)?;
+    for file in plan.superseded.iter().take_while(|_| goes()) {
+        batch.take(&file.path, &mut report.superseded, &mut report.foreign)?;
+    }
+    if goes() {
+        report.leftovers = leftovers::sweep(lake, &mut batch, &mut report.foreign)?;
+    }
+    if goes() {
+        archived::sweep(lake, &mut batch, &mut report.leftovers, &mut report.foreign)?;
+    }
     report.trash = batch.settle()?;
-    report.boundary = lake.truncate_to(safe)?;
+    report.cut = meter.cut();
+    report.boundary = match report.cut {
+        Some(_) => lake.slots()?.boundary,
+        None => match lake.truncate_to(safe) {
+            // Somebody still needs the log from before the damage.
+            Err(damage) if reach.is_blind() && damage.kind() == Kind::Damaged => {
+                lake.slots()?.boundary
+            }
+            boundary => boundary?,
+        },
+    };
     report.version = lake.state().version;
     report.held = plan.held.into_iter().chain(orphans.held()).collect();
     report.foreign.extend(listing.foreign.into_iter().chain(orphans.foreign));
     Ok(report)
+}
+
+/// It ended before it began.
+fn nothing(lake: &Lake, cut: Cut) -> Result<Report> {
+    let (slots, state) = (lake.slots()?, lake.state());
+    let (version, floor, boundary) = (state.version, state.floor, slots.boundary);
+    Ok(Report { version, floor, boundary, cut: Some(cut), ..Report::default() })
 }
 
 /// The same without a change, and so without a promise: no floor is published that
@@ -208,10 +278,11 @@ fn look(lake: &mut Lake, options: &Options, now: i64) -> Result<Report> {
     orphans.refuse_too_many(options.max_share, reach.live_bytes())?;
     let floor = floor::worth(lake, wish.floor)?;
     let safe = lowest_needed(lake, floor)?;
+    reach.sees_from(safe)?;
     let plan = Plan::of(&listing, &reach, safe, floor, &wish);
     let mut report = Report { version: lake.state().version, floor, ..Report::default() };
     report.boundary = lake.slots()?.boundary;
-    report.emptied = trash::empty(lake.root(), now, options.grace, true, &mut report.foreign)?;
+    report.emptied = trash::count(lake.root(), now, options.grace, &mut report.foreign)?;
     plan.superseded.iter().for_each(|file| report.superseded.add(file.bytes));
     orphans.dead().for_each(|file| report.orphans.add(file.bytes));
     report.leftovers = leftovers::count(lake, &mut report.foreign)?;

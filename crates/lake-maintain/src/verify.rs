@@ -2,9 +2,11 @@
 //!
 //! Nothing is changed, nobody is waited for. The warehouse is listed first and the log
 //! read after, so that whatever the log does not name then was not committed when it was
-//! listed. A lease on the floor keeps every file that is looked at where it is. What
-//! killed processes leave is told in notes and is no finding.
+//! listed. A lease on the floor keeps every file that is looked at where it is; what of the
+//! archive is missing is looked for again in the newest state. What killed processes leave is
+//! told in notes and is no finding.
 
+mod archived;
 mod file;
 mod finding;
 mod inventory;
@@ -19,8 +21,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lake_core::id::Version;
 use lake_core::kind::Kind;
+use lake_core::schema::TableDef;
 use lake_core::state::State;
 use lake_log::{Access, Audit, Lake, LogError, audit};
+use lake_store::Root;
 use rayon::prelude::*;
 
 use crate::error::{MaintainError, Result};
@@ -102,7 +106,7 @@ pub struct Report {
     pub floor: Version,
     pub findings: Vec<Finding>,
     pub notes: Vec<Note>,
-    /// Files that a version from the floor on needs.
+    /// Files that a version from the floor on needs, and those of the archive.
     pub files: u64,
     pub bytes: u64,
     /// Rows that were read.
@@ -141,6 +145,7 @@ pub(crate) fn look(path: &Path, depth: &Depth, meter: &Meter) -> Result<Sight> {
         report.findings.extend(check_files(&audit, state, &files, depth, meter)?);
         let ahead = notes::tell(&audit, state, &inventory, &listing, &mut report.notes)?;
         report.findings.extend(ahead);
+        archived::check(&audit, state, path, (depth, meter), &mut report)?;
     }
     report.rows = meter.rows();
     report.findings.sort_by(|a, b| (a.rank(), &a.path).cmp(&(b.rank(), &b.path)));
@@ -169,18 +174,31 @@ fn check_files(
     let found: Vec<Vec<Finding>> = all
         .par_iter()
         .map(|(path, held)| -> Result<Vec<Finding>> {
-            if meter.0.stop.load(Ordering::Relaxed) {
-                return Err(MaintainError::Stopped);
-            }
             let Some(table) = state.table_by_id(held.table) else { return Ok(Vec::new()) };
-            let mut whats = file::presence(&audit.root, path, held)?;
-            if whats.is_empty() && depth.reads(path) {
-                whats = file::contents(&audit.root, path, &table.def, held, meter)?;
-            }
-            meter.looked();
+            let whats = looked(&audit.root, path, &table.def, held, depth, meter)?;
             let name = &table.def.name;
             Ok(whats.into_iter().map(|what| Finding::of_file(path, name, held, what)).collect())
         })
         .collect::<Result<_>>()?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// What is wrong with a file, as deep as it is to be looked at.
+fn looked(
+    root: &Root,
+    path: &str,
+    def: &TableDef,
+    held: &Held,
+    depth: &Depth,
+    meter: &Meter,
+) -> Result<Vec<What>> {
+    if meter.0.stop.load(Ordering::Relaxed) {
+        return Err(MaintainError::Stopped);
+    }
+    let mut whats = file::presence(root, path, held)?;
+    if whats.is_empty() && depth.reads(path) {
+        whats = file::contents(root, path, def, held, meter)?;
+    }
+    meter.looked();
+    Ok(whats)
 }

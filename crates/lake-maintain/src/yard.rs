@@ -102,9 +102,13 @@ impl Yard {
         self.note();
     }
 
+    pub(crate) fn check_newest(&mut self) {
+        assert_eq!(read(&mut self.lake, At::Newest), self.rows);
+    }
+
     /// That the newest version and all before it have the rows they should.
     pub(crate) fn check(&mut self) {
-        assert_eq!(read(&mut self.lake, At::Newest), self.rows);
+        self.check_newest();
         for (version, rows) in &self.past {
             let found = read(&mut self.lake, At::Version(*version));
             assert_eq!(&found, rows, "version {version}");

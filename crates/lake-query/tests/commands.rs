@@ -47,6 +47,7 @@ fn lake() -> TempDir {
             rows: 10,
             bytes: 100,
             hash: 0,
+            sum: None,
             range: Some(Range::new(vec![Value::Int(min)], vec![Value::Int(max)])),
             symbols: None,
             rank: Rank::default(),

@@ -1,9 +1,12 @@
 //! A number for each row, made of all its values and of nothing else: sums of these
-//! tell, in any order, whether two sets of rows are the same.
+//! tell, in any order, whether two sets of rows are the same. The log holds such sums, so
+//! that the numbers are FORMAT.md's and never change.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, downcast_primitive_array};
 use arrow::datatypes::{ArrowNativeType, DataType, ToByteSlice};
-use arrow::row::{RowConverter, SortField};
+use parquet::errors::ParquetError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Result, SegmentError};
@@ -46,14 +49,37 @@ fn add(column: &ArrayRef, numbers: &mut [u64]) -> Result<()> {
             let values = array.as_binary::<i32>();
             all(array, numbers, |row| xxh3_64(values.value(row)));
         }
-        _ => {
-            let field = SortField::new(array.data_type().clone());
-            let converter = RowConverter::new(vec![field]).map_err(SegmentError::arrow)?;
-            let rows = converter.convert_columns(std::slice::from_ref(column));
-            let rows = rows.map_err(SegmentError::arrow)?;
-            all(array, numbers, |row| xxh3_64(rows.row(row).data()));
+        DataType::Struct(_) => {
+            let mut own = vec![SEED; array.len()];
+            array.as_struct().columns().iter().try_for_each(|field| add(field, &mut own))?;
+            all(array, numbers, |row| own[row]);
+        }
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            lists(array, list.offsets(), list.values(), numbers)?;
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let entries: ArrayRef = Arc::new(map.entries().clone());
+            lists(array, map.offsets(), &entries, numbers)?;
+        }
+        other => {
+            let why = format!("values of {other} have no number");
+            return Err(SegmentError::encode(ParquetError::General(why)));
         }
     }
+    Ok(())
+}
+
+fn lists(array: &dyn Array, ends: &[i32], items: &ArrayRef, numbers: &mut [u64]) -> Result<()> {
+    let place = |row: usize| ends.get(row).map_or(0, |end| *end as usize);
+    let (first, last) = (place(0), place(array.len()));
+    let mut own = vec![SEED; last - first];
+    add(&items.slice(first, last - first), &mut own)?;
+    all(array, numbers, |row| {
+        let own = &own[place(row) - first..place(row + 1) - first];
+        own.iter().fold(mix(SEED, own.len() as u64), |number, item| mix(number, *item))
+    });
     Ok(())
 }
 
@@ -81,10 +107,12 @@ fn all(array: &dyn Array, numbers: &mut [u64], value: impl Fn(usize) -> u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray};
+    use arrow::array::{
+        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray,
+        StringArray, StructArray, UInt8Array,
+    };
     use arrow::compute::{concat_batches, take_record_batch};
+    use arrow::datatypes::{Field, Int64Type};
 
     use super::*;
 
@@ -137,6 +165,53 @@ mod tests {
             more.push(rows[row]);
             assert_ne!(sum(&whole), sum(&batch(&more)));
         }
+    }
+
+    fn lists(rows: &[Option<Vec<Option<i64>>>]) -> RecordBatch {
+        let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(rows.iter().cloned());
+        RecordBatch::try_from_iter_with_nullable([("lists", Arc::new(lists) as ArrayRef, true)])
+            .unwrap()
+    }
+
+    #[test]
+    fn nested_values_are_told_apart_and_not_by_where_they_lie() {
+        let rows = [
+            None,
+            Some(vec![]),
+            Some(vec![None]),
+            Some(vec![Some(1)]),
+            Some(vec![Some(1), Some(2)]),
+            Some(vec![Some(2), Some(1)]),
+            Some(vec![Some(0)]),
+        ];
+        let whole = lists(&rows);
+        let (mut all, mut numbers) = (std::collections::HashSet::new(), Vec::new());
+        row_numbers(&whole, &mut numbers).unwrap();
+        for (row, number) in numbers.iter().enumerate() {
+            assert!(all.insert(*number), "{:?}", rows[row]);
+            assert_eq!(sum(&whole.slice(row, 1)), *number);
+            assert_eq!(sum(&lists(&rows[row..=row])), *number);
+        }
+    }
+
+    /// The log holds such numbers, so that no other program may come to others.
+    #[test]
+    fn the_numbers_are_what_they_ever_were() {
+        let flat = batch(&[("a", Some(1), Some(0.5)), ("\u{e9}", None, None)]);
+        let nested = lists(&[None, Some(vec![Some(7), None])]);
+        let pair = StructArray::from(vec![
+            (
+                Arc::new(Field::new("b", DataType::Boolean, true)),
+                Arc::new(BooleanArray::from(vec![Some(true), None])) as ArrayRef,
+            ),
+            (
+                Arc::new(Field::new("n", DataType::UInt8, true)),
+                Arc::new(UInt8Array::from(vec![255, 0])) as ArrayRef,
+            ),
+        ]);
+        let pair = RecordBatch::try_from_iter([("pair", Arc::new(pair) as ArrayRef)]).unwrap();
+        let ever: [u64; 3] = [0x3e62_087c_1b0f_65c6, 0xb5ab_bdae_5eb0_469c, 0x933c_2528_50ce_d1e2];
+        assert_eq!([&flat, &nested, &pair].map(sum), ever);
     }
 
     #[test]

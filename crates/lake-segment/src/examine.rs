@@ -16,6 +16,7 @@ use lake_core::value::{Key, Range};
 use lake_store::Root;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
+use crate::digest::row_sum;
 use crate::error::{Result, SegmentError};
 use crate::merge::{Order, field_id, value};
 use crate::metadata::table_pairs;
@@ -36,6 +37,8 @@ pub struct Footer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
     pub rows: u64,
+    /// Of the rows' numbers.
+    pub sum: u64,
     /// None: a key has a value that is none.
     pub range: Option<Range>,
     /// Of the partition columns; None: the table has none.
@@ -153,7 +156,18 @@ impl Contents {
             .map_err(|e| damaged(path, e.to_string()))?;
         let order = Order::new(def)?;
         let keys = order.no_keys();
-        let mut survey = Survey { path, def, part, order, keys, last: None, rows: 0, ends: None };
+        let mut survey = Survey {
+            path,
+            def,
+            part,
+            order,
+            keys,
+            last: None,
+            rows: 0,
+            sum: 0,
+            numbers: Vec::new(),
+            ends: None,
+        };
         loop {
             let next = guarded(|| reader.next().transpose().map_err(Into::into));
             match next.map_err(|e| damaged(path, e.to_string()))? {
@@ -177,6 +191,8 @@ struct Survey<'a> {
     keys: Rows,
     last: Option<Vec<u8>>,
     rows: u64,
+    sum: u64,
+    numbers: Vec<u64>,
     ends: Option<Ends>,
 }
 
@@ -210,6 +226,7 @@ impl Survey<'_> {
         }
         self.last = Some(self.keys.row(rows - 1).data().to_vec());
         self.rows += rows as u64;
+        self.sum = self.sum.wrapping_add(row_sum(batch, &mut self.numbers)?);
         let names = self.columns(batch, &self.def.partition_by);
         let groups = match names.is_empty() {
             true => std::iter::once(0..rows).collect(),
@@ -270,11 +287,13 @@ impl Survey<'_> {
     }
 
     fn finish(self) -> Contents {
-        let rows = self.rows;
-        let Some(ends) = self.ends else { return Contents { rows, range: None, symbols: None } };
+        let (rows, sum) = (self.rows, self.sum);
+        let Some(ends) = self.ends else {
+            return Contents { rows, sum, range: None, symbols: None };
+        };
         let range = ends.known.then(|| Range::new(ends.least, ends.most));
         let symbols = (!self.def.partition_by.is_empty()).then_some(ends.span);
-        Contents { rows, range, symbols }
+        Contents { rows, sum, range, symbols }
     }
 }
 

@@ -1,9 +1,9 @@
-//! Row groups that go from one segment to another as they are: column chunks, statistics and
-//! page indexes, without being decoded.
+//! Row groups that go from one segment to another as they are: column chunks and statistics,
+//! without being decoded.
 //!
 //! What shows that a copy is the original: the [`digest`] of a row group is made of the
-//! bytes of its chunks and of all that footer and page indexes say of them, places in the
-//! file left out. Its rows' sum was written when the group was encoded, in the footer's
+//! bytes of its chunks and of all that the footer says of them, places in the file left
+//! out. Its rows' sum was written when the group was encoded, in the footer's
 //! `lake.sums`; it goes along, so that whoever decodes the copy can compare.
 
 use std::cell::Cell;
@@ -16,9 +16,7 @@ use lake_store::{ReadFile, Root};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::writer::SerializedRowGroupWriter;
 use xxhash_rust::xxh3::Xxh3;
@@ -122,15 +120,14 @@ impl RowGroup {
         let metadata = self.metadata.metadata();
         let digest = digest(&self.file, metadata, self.at).map_err(damaged)?;
         for chunk in chunks(metadata, self.at) {
-            let bytes = u64::try_from(chunk.metadata.compressed_size()).unwrap_or(0);
-            let index = chunk.column_index.filter(|i| !matches!(i, ColumnIndexMetaData::NONE));
             let close = ColumnCloseResult {
-                bytes_written: bytes,
+                bytes_written: u64::try_from(chunk.compressed_size()).unwrap_or(0),
                 rows_written: self.rows,
-                metadata: chunk.metadata.clone(),
+                metadata: chunk.clone(),
                 bloom_filter: None,
-                column_index: index.cloned(),
-                offset_index: chunk.offset_index.cloned(),
+                // Files of ours have no page indexes.
+                column_index: None,
+                offset_index: None,
             };
             out.append_column(&self.file, close).map_err(SegmentError::encode)?;
         }
@@ -138,27 +135,14 @@ impl RowGroup {
     }
 }
 
-struct Chunk<'m> {
-    metadata: &'m ColumnChunkMetaData,
-    column_index: Option<&'m ColumnIndexMetaData>,
-    offset_index: Option<&'m OffsetIndexMetaData>,
-}
-
-fn chunks(metadata: &ParquetMetaData, group: usize) -> impl Iterator<Item = Chunk<'_>> {
-    let column_index = metadata.column_index().and_then(|all| all.get(group));
-    let offset_index = metadata.offset_index().and_then(|all| all.get(group));
-    let columns = metadata.row_groups().get(group).map_or(&[][..], |g| g.columns());
-    columns.iter().enumerate().map(move |(at, metadata)| Chunk {
-        metadata,
-        column_index: column_index.and_then(|all| all.get(at)),
-        offset_index: offset_index.and_then(|all| all.get(at)),
-    })
+fn chunks(metadata: &ParquetMetaData, group: usize) -> &[ColumnChunkMetaData] {
+    metadata.row_groups().get(group).map_or(&[][..], |group| group.columns())
 }
 
 /// See the module.
 fn digest(file: &ReadFile, metadata: &ParquetMetaData, group: usize) -> Parquet<u64> {
     let (mut hash, mut said) = (Xxh3::new(), String::new());
-    for Chunk { metadata, column_index, offset_index } in chunks(metadata, group) {
+    for metadata in chunks(metadata, group) {
         let (start, len) = metadata.byte_range();
         let length = usize::try_from(len).map_err(|e| ParquetError::External(e.into()))?;
         hash.update(&file.get_bytes(start, length)?);
@@ -166,7 +150,7 @@ fn digest(file: &ReadFile, metadata: &ParquetMetaData, group: usize) -> Parquet<
         said.clear();
         let _ = write!(
             said,
-            "{len} {} {} {:?} {:?} {:?} {} {:?} {:?} {:?}",
+            "{len} {} {} {:?} {:?} {:?} {} {:?} {:?}",
             metadata.uncompressed_size(),
             metadata.num_values(),
             metadata.compression_codec(),
@@ -175,23 +159,14 @@ fn digest(file: &ReadFile, metadata: &ParquetMetaData, group: usize) -> Parquet<
             from(metadata.data_page_offset()),
             metadata.dictionary_page_offset().map(from),
             metadata.unencoded_byte_array_data_bytes(),
-            column_index,
         );
-        for page in offset_index.into_iter().flat_map(|index| index.page_locations()) {
-            let (at, bytes) = (from(page.offset), page.compressed_page_size);
-            let _ = write!(said, " {at} {bytes} {}", page.first_row_index);
-        }
         hash.update(said.as_bytes());
     }
     Ok(hash.digest())
 }
 
-/// The footer and the page indexes.
 pub(crate) fn load(file: &ReadFile) -> Parquet<ArrowReaderMetadata> {
-    let options = ArrowReaderOptions::new()
-        .with_skip_arrow_metadata(true)
-        .with_page_index_policy(PageIndexPolicy::Optional);
-    ArrowReaderMetadata::load(file, options)
+    ArrowReaderMetadata::load(file, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
 }
 
 /// The sum of the rows of groups of a file that were copied, as it was written when they

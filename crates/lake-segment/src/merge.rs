@@ -105,8 +105,9 @@ pub struct MergeCounts {
     /// Pieces of inputs that the rows came in: near `out` where inputs interleave,
     /// near its number of batches where they do not overlap.
     pub pieces: u64,
-    /// The sums of the numbers of rows ([`crate::row_sum`]) that no mask hides, and of
-    /// those superseded. What the difference is must come out.
+    /// The sums of the numbers ([`crate::row_sum`]) of rows read, of those that no mask
+    /// hides, and of those superseded. What the last two differ by must come out.
+    pub read_sum: u64,
     pub visible_sum: u64,
     pub superseded_sum: u64,
 }
@@ -254,6 +255,7 @@ impl Merge {
         self.counts.read += group.rows;
         self.counts.out += group.rows;
         self.counts.pieces += 1;
+        self.counts.read_sum = self.counts.read_sum.wrapping_add(group.sum);
         self.counts.visible_sum = self.counts.visible_sum.wrapping_add(group.sum);
         let more = first.load(&self.shared, &mut self.counts)?;
         self.settle_first(more);

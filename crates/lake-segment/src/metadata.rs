@@ -29,6 +29,8 @@ pub struct Lineage {
     /// Of these the lowest and the highest rank; it has the highest.
     pub from: Rank,
     pub rank: Rank,
+    /// It was made to leave rows of them out.
+    pub cuts: bool,
 }
 
 impl Lineage {
@@ -41,7 +43,13 @@ impl Lineage {
         }
         all.sort_unstable();
         let (from, rank) = (ranks.iter().min().copied(), ranks.iter().max().copied());
-        Lineage { replaces: all, from: from.unwrap_or_default(), rank: rank.unwrap_or_default() }
+        let (from, rank) = (from.unwrap_or_default(), rank.unwrap_or_default());
+        Lineage { replaces: all, from, rank, cuts: false }
+    }
+
+    /// Of what a delete leaves.
+    pub fn cutting(self) -> Lineage {
+        Lineage { cuts: true, ..self }
     }
 
     /// `7.0000000000000009.1-0..4 8.0000000000000009.1-0`: a word for each transaction's
@@ -59,11 +67,15 @@ impl Lineage {
             false => format!("{first}..{last}"),
         };
         let rank = |rank: Rank| format!("{}.{}", rank.version, rank.order);
-        vec![
+        let mut pairs = vec![
             pair("lake.replaces", words.iter().map(word).collect::<Vec<_>>().join(" ")),
             pair("lake.rank_from", rank(self.from)),
             pair("lake.rank", rank(self.rank)),
-        ]
+        ];
+        if self.cuts {
+            pairs.push(pair("lake.cuts", "true".to_owned()));
+        }
+        pairs
     }
 
     /// Reads `pairs` back. None: the footer has none, or no whole one.
@@ -88,7 +100,8 @@ impl Lineage {
             }
             replaces.extend((first.n..=last).map(|n| SegmentId { txn: first.txn, n }));
         }
-        Some(Lineage { replaces, from, rank })
+        let cuts = pairs.get("lake.cuts").is_some_and(|text| text == "true");
+        Some(Lineage { replaces, from, rank, cuts })
     }
 }
 
@@ -147,7 +160,7 @@ mod tests {
         let id = |start, n| SegmentId { txn: TxnId { start, session: 9, counter: 1 }, n };
         let rank = |version, order| Rank { version, order };
         let all = vec![id(3, 0), id(3, 1), id(3, 2), id(3, 7), id(4, 0)];
-        let lineage = Lineage { replaces: all, from: rank(4, 0), rank: rank(5, 17) };
+        let lineage = Lineage { replaces: all, from: rank(4, 0), rank: rank(5, 17), cuts: true };
         let pairs = lineage.pairs();
         let words = pairs[0].value.as_deref().unwrap();
         assert_eq!(

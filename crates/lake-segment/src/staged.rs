@@ -127,6 +127,7 @@ impl Files {
             rows: written.rows,
             bytes: written.bytes,
             hash: written.hash,
+            sum: written.sum,
             range: written.range,
             symbols: None,
             rank: Rank::default(),

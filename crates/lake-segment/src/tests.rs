@@ -59,6 +59,7 @@ impl Disk {
             rows: written.rows,
             bytes: written.bytes,
             hash: written.hash,
+            sum: written.sum,
             range: written.range.clone(),
             symbols: None,
             rank: Rank { version: 1, order: 0 },

@@ -27,6 +27,8 @@ pub struct Written {
     pub bytes: u64,
     /// xxh3 of the whole file.
     pub hash: u64,
+    /// The sum of its rows; None: of a base, which is read again by who proves it.
+    pub sum: Option<u64>,
     /// None: unknown, so it may hold any key.
     pub range: Option<Range>,
     pub census: Option<Extent>,
@@ -90,6 +92,7 @@ pub struct SegmentWriter<'f, W: Write + Send> {
     copied: Vec<(usize, u64, u64)>,
     numbers: Vec<u64>,
     rows: u64,
+    sum: Option<u64>,
     first: Option<Key>,
     last: Option<Key>,
 }
@@ -131,6 +134,7 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             copied: Vec::new(),
             numbers: Vec::new(),
             rows: 0,
+            sum: (profile != Profile::Base).then_some(0),
             first: None,
             last: None,
         })
@@ -152,6 +156,9 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             self.first = key_at(batch, range, 0);
         }
         self.last = key_at(batch, range, batch.num_rows() - 1);
+        if let Some(sum) = &mut self.sum {
+            *sum = sum.wrapping_add(row_sum(batch, &mut self.numbers)?);
+        }
         self.rows += batch.num_rows() as u64;
         self.held_rows += batch.num_rows();
         self.held.push_back(batch.clone());
@@ -287,8 +294,9 @@ impl<'f, W: Write + Send> SegmentWriter<'f, W> {
             (Some(min), Some(max)) if !min.is_empty() => Some(Range::new(min, max)),
             _ => None,
         };
-        let (rows, bytes, hash, copied) = (self.rows, out.bytes, out.hash.digest(), self.copied);
-        Ok(Written { rows, bytes, hash, range, census, copied })
+        let Self { rows, sum, copied, .. } = self;
+        let (bytes, hash) = (out.bytes, out.hash.digest());
+        Ok(Written { rows, bytes, hash, sum, range, census, copied })
     }
 
     /// Where other readers of Parquet do not look; the footer says where.

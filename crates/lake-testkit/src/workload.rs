@@ -129,6 +129,7 @@ fn segment(id: SegmentId, day: u64) -> Segment {
         rows: 1,
         bytes: bytes.len() as u64,
         hash: hash(&bytes),
+        sum: None,
         range: Some(Range::new(day.clone(), day)),
         symbols: None,
         rank: Rank::default(),

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use lake_cli::{Console, env};
 
 use crate::settings;
+use crate::stop::spawn;
 
 /// Has the console start it at each commit, if that is what lake.toml says.
 pub(crate) fn follow(lake: &Path, console: &mut Console) {
@@ -41,6 +42,6 @@ impl Mounting {
         // Ctrl-C is not meant for it. A commit does not fail because of it either: the
         // next one tries again, and `lake-query mount` by hand says what is wrong.
         command.process_group(0);
-        self.running.extend(command.spawn());
+        self.running.extend(spawn(&mut command));
     }
 }

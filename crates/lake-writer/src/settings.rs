@@ -9,6 +9,7 @@ use lake_ingest::Layout;
 use lake_store::Root;
 
 use crate::alerts;
+use crate::failure::of_store;
 use crate::tasks;
 
 const FILE: &str = "lake.toml";
@@ -21,6 +22,8 @@ const KNOWN: &[&str] = &[
     "tables.*.archive",
     "quarantine.keep",
     VACUUM_GRACE.name,
+    COMPACT_MEMORY.name,
+    COMPACT_JOBS,
     MOUNT_AFTER_COMMIT,
 ];
 
@@ -30,6 +33,48 @@ const VACUUM_GRACE: Key<Duration> = Key {
     default: Duration::from_secs(60 * 60),
     parse: parse::duration,
 };
+
+const COMPACT_MEMORY: Key<u64> = Key {
+    name: "compact.max_memory",
+    env: Some("LAKE_COMPACT_MAX_MEMORY"),
+    default: 512 << 20,
+    parse: parse::size,
+};
+const COMPACT_JOBS: &str = "compact.jobs";
+
+/// What compaction may take, by the command and by the task:
+///
+/// ```toml
+/// [compact]
+/// max_memory = "1GiB"
+/// jobs = 2
+/// ```
+pub(crate) struct Merging {
+    pub(crate) memory: usize,
+    /// None: all processors.
+    pub(crate) jobs: Option<u16>,
+}
+
+pub(crate) fn merging(
+    lake: &Path,
+    memory: Option<u64>,
+    jobs: Option<u16>,
+) -> Result<Merging, Failure> {
+    let config = read(lake)?;
+    let memory = config.get(&COMPACT_MEMORY, memory)?.value;
+    let said = match config.text(COMPACT_JOBS) {
+        None => None,
+        Some(text) => match text.parse::<u16>().ok().filter(|jobs| *jobs > 0) {
+            Some(jobs) => Some(jobs),
+            None => {
+                let message = format!("{FILE}: {COMPACT_JOBS} is {text:?}");
+                return Err(Failure::bad_input(message).hint("it is a number from 1 on"));
+            }
+        },
+    };
+    let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+    Ok(Merging { memory, jobs: jobs.or(said) })
+}
 
 /// `increment_layout` of a table:
 ///
@@ -109,6 +154,14 @@ pub(crate) fn retention(lake: &Path, table: &str) -> Result<Retention, Failure> 
     })
 }
 
+/// The tables that the file has an age for, whether or not they are there.
+pub(crate) fn retained(lake: &Path) -> Result<Vec<String>, Failure> {
+    let config = read(lake)?;
+    let table =
+        |name: &str| name.strip_prefix("tables.")?.strip_suffix(".retain").map(str::to_owned);
+    Ok(config.names().filter_map(table).collect())
+}
+
 /// How long rejected rows are kept; None: until somebody drops them.
 pub(crate) fn quarantine_keep(lake: &Path) -> Result<Option<Duration>, Failure> {
     time(&read(lake)?, "quarantine.keep")
@@ -121,12 +174,43 @@ fn time(config: &Config, name: &str) -> Result<Option<Duration>, Failure> {
 }
 
 pub(crate) fn read(lake: &Path) -> Result<Config, Failure> {
-    let text = Root::open(lake).and_then(|root| root.read_opt(FILE));
     // A lake that cannot be opened is told by who opens it next.
-    let Ok(Some(bytes)) = text else { return Ok(Config::default()) };
+    let Ok(root) = Root::open(lake) else { return Ok(Config::default()) };
+    let bytes = root.read_opt(FILE).map_err(|error| {
+        let hint = format!("{FILE} is a file in the lake itself: no link, no directory");
+        of_store(error).hint(hint)
+    })?;
+    let Some(bytes) = bytes else { return Ok(Config::default()) };
     let text =
         String::from_utf8(bytes).map_err(|_| Failure::bad_input(format!("{FILE} is not UTF-8")))?;
     let more = tasks::plan::known().chain(alerts::settings::known());
     let known: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).chain(more).collect();
     Config::parse(&text, &known.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compaction_may_take_is_said_by_flags_or_the_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let said = |text: &str, memory, jobs| {
+            std::fs::write(temp.path().join(FILE), text).unwrap();
+            merging(temp.path(), memory, jobs).map(|m| (m.memory, m.jobs))
+        };
+        assert_eq!(said("", None, None), Ok((512 << 20, None)));
+        let text = "[compact]\nmax_memory = \"1GiB\"\njobs = 2\n";
+        assert_eq!(said(text, None, None), Ok((1 << 30, Some(2))));
+        assert_eq!(said(text, Some(5), Some(7)), Ok((5, Some(7))));
+        for (bad, part) in [
+            ("compact.jobs = 0", "compact.jobs is \"0\""),
+            ("compact.jobs = \"all\"", "compact.jobs is \"all\""),
+            ("compact.max_memory = \"much\"", "compact.max_memory"),
+        ] {
+            let failure = said(bad, None, None).unwrap_err();
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM, for work that ends in order. A second one kills.
 
+use std::io;
+use std::process::{Child, Command};
 use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
@@ -32,4 +34,17 @@ impl Signals {
             }
         });
     }
+}
+
+/// A child inherits which signals are held back, and one that does not hear SIGTERM is
+/// none that `timeout` or a person can end. So for this moment they are not held back:
+/// a SIGTERM that comes right now ends the program at once, as a second one does.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let held = SigSet::thread_get_mask();
+    let _ = SigSet::empty().thread_set_mask();
+    let child = command.spawn();
+    if let Ok(held) = held {
+        let _ = held.thread_set_mask();
+    }
+    child
 }

@@ -9,8 +9,8 @@ use lake_core::state::{State, Table};
 use lake_ingest::quarantine;
 use lake_log::{Lake, Waiting};
 use lake_maintain::health::Vitals;
-use lake_maintain::runs;
-use lake_store::{LockFile, clock};
+use lake_maintain::{compact, runs};
+use lake_store::{LockFile, Root, clock};
 
 use crate::tasks::Task;
 
@@ -35,6 +35,8 @@ pub(crate) fn gather(lake: &mut Lake) -> Vitals {
         increment_age_s: oldest_increment(lake, &state, now_us),
         lease: lease(lake, &state, now_us),
         rejected_rows: rejected_rows(lake, now_us),
+        damaged: damaged(&root, &state),
+        unproven: compact::unproven(&root).ok(),
         tasks: tasks.collect(),
         now_us,
     }
@@ -106,6 +108,11 @@ fn lease(lake: &mut Lake, state: &State, now_us: i64) -> Option<(f64, u64)> {
         Some(version) => Some((age_s(lake, version + 1, now_us)?, version)),
         None => Some((0.0, 0)),
     }
+}
+
+fn damaged(root: &Root, state: &State) -> Option<(u64, Option<String>)> {
+    let all = compact::damaged(root, state).ok()?;
+    Some((all.len() as u64, all.first().map(|damage| damage.path.clone())))
 }
 
 fn rejected_rows(lake: &Lake, now_us: i64) -> Option<u64> {

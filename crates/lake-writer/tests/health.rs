@@ -33,9 +33,9 @@ fn every_rule_is_shown_and_an_alert_exits_1() {
     let shell = bars();
     settings(&shell, "");
     let (code, rows) = health(&shell);
-    assert_eq!((code, rows.len()), (0, 10));
+    assert_eq!((code, rows.len()), (0, 11));
     let states = |state: &str| rows.iter().filter(|row| row["state"] == state).count();
-    assert_eq!((states("ok"), states("alert"), states("unknown"), states("off")), (4, 0, 4, 2));
+    assert_eq!((states("ok"), states("alert"), states("unknown"), states("off")), (6, 0, 3, 2));
     assert_eq!(rule(&rows, "spool_rows")["value"], 0);
     assert_eq!(rule(&rows, "disk_used")["state"], "off");
     assert!(rule(&rows, "disk_used")["value"].as_f64().is_some_and(|share| share > 0.0));

@@ -84,6 +84,17 @@ fn what_cannot_be_cut_is_said() {
 }
 
 #[test]
+fn a_drop_is_one_also_where_lake_toml_says_archive() {
+    let shell = bars();
+    settings(&shell, "[tables.bars]\nretain = \"30d\"\narchive = true\n");
+    let done = shell.json(&["retain", "bars", "--drop"]);
+    assert_eq!((&done["rows_archived"], &done["archive_files"]), (&json!(0), &json!(0)));
+    assert!(shell.rows() < 5 && !shell.path("lake/archive/bars").exists());
+    shell.refused(&["retain", "bars", "--drop", "--archive"], "cannot be used with");
+    shell.refused(&["retain", "--drop"], "<TABLE>");
+}
+
+#[test]
 fn lake_toml_says_what_a_run_without_a_table_does() {
     let shell = bars();
     assert_eq!(shell.json(&["retain"]), json!([]));
@@ -180,4 +191,80 @@ fn a_backup_is_a_lake_to_read_and_makes_a_new_one() {
     shell.refused(&["--lake", "new", "restore", "--from", "copy"], "a lake with something in it");
     shell.refused(&["restore"], "--to");
     shell.refused(&["--lake", "x", "restore", "--from", "nothing"], "no lake at nothing");
+}
+
+#[test]
+fn a_restore_puts_no_row_into_two_places() {
+    let shell = Shell::new();
+    shell.json(&["create", "log", "--schema", "at TIMESTAMP, n BIGINT", "--order-by", "at"]);
+    shell.put(
+        "a.csv",
+        "at,n\n2020-01-01T00:00:00,1\n2020-01-01T00:00:00,1\n2999-01-01T00:00:00,2\n",
+    );
+    let before = shell.json(&["ingest", "log", "a.csv"])["version"].to_string();
+    let cut = ["retain", "log", "--before", "2021-01-01", "--archive"];
+    let archived = shell.json(&cut)["version"].to_string();
+    // The rows are in the table as they were, and the archive counts no more.
+    let done = shell.json(&["restore", "--to", &before]);
+    assert_eq!((&done["rows"], &done["archives_undone"]), (&json!(3), &json!(1)));
+    assert_eq!(shell.json(&["unarchive", "--list"]), json!([]));
+    assert_eq!(shell.json(&["unarchive", "log"])["archives"], 0);
+    assert_eq!(shell.rows(), 3);
+    let again = shell.json(&["restore", "--to", &before]);
+    assert_eq!((&again["version"], &again["archives_undone"]), (&done["version"], &json!(0)));
+    // Archived anew they come back once.
+    shell.json(&cut);
+    assert_eq!(shell.json(&["unarchive", "log"])["rows_written"], 2);
+    let merged = || shell.json(&["compact", "--full"])["rows_written"].clone();
+    assert_eq!(merged(), 3);
+    // Back to when they were archived: they are in neither place, and that is said.
+    let said = shell.run_as("json", &["restore", "--to", &archived]);
+    assert_eq!((said.code, merged()), (0, json!(1)));
+    assert!(said.err.contains("archive 1 of table log"), "{}", said.err);
+    let said = shell.run(&["ingest", "log", "a.csv", "--producer", "unarchive/log", "--seq", "9"]);
+    assert!(said.code == 2 && said.err.contains("the archive's own names"), "{}", said.err);
+}
+
+#[test]
+fn a_table_that_fails_keeps_no_other_and_one_that_is_not_there_is_told() {
+    let shell = bars();
+    shell.json(&[
+        "create",
+        "also",
+        "--schema",
+        SCHEMA,
+        "--key",
+        "symbol,date",
+        "--order-by",
+        "date",
+    ]);
+    shell.json(&["ingest", "also", "a.csv"]);
+    let said = "retain = \"30d\"\narchive = true\n";
+    settings(&shell, &format!("[tables.also]\n{said}[tables.bars]\n{said}[tables.bras]\n{said}"));
+    std::fs::remove_dir_all(shell.path("lake/warehouse/bars/symbol=A")).unwrap();
+    let done = shell.run_as("json", &["retain"]);
+    assert_eq!(done.code, 4, "{}", done.err);
+    let rows: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(field(&rows, "table"), [json!("also")]);
+    assert_eq!(field(&rows, "rows_archived"), [json!(2)]);
+    for word in ["table bars: ", "table bras stay, and there is no such table"] {
+        assert!(done.err.contains(word), "{}", done.err);
+    }
+    settings(&shell, &format!("[tables.also]\n{said}[tables.bras]\n{said}"));
+    assert_eq!(shell.run_as("json", &["retain"]).code, 0);
+    let task = shell.run_as("json", &["tasks", "run", "retain"]);
+    assert!(task.code == 2 && task.err.contains("table bras"), "{}", task.err);
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_no_settings_that_are_not_there() {
+    let shell = bars();
+    std::fs::rename(shell.path("lake/lake.toml"), shell.path("mine.toml")).unwrap();
+    std::os::unix::fs::symlink(shell.path("mine.toml"), shell.path("lake/lake.toml")).unwrap();
+    for args in ["retain", "vacuum", "tasks list", "health", "ingest bars a.csv"] {
+        let said = shell.line(args);
+        assert!(said.code > 1 && said.err.contains("lake.toml"), "{args}: {}", said.err);
+    }
+    std::fs::remove_file(shell.path("lake/lake.toml")).unwrap();
+    assert_eq!(shell.line("retain").code, 0);
 }

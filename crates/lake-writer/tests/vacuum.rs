@@ -106,6 +106,18 @@ fn the_grace_is_from_the_flag_the_environment_or_the_lakes_settings() {
 }
 
 #[test]
+fn one_whose_time_is_up_says_so_and_the_next_goes_on() {
+    let shell = Shell::new();
+    let (code, out, err) = shell.run(&["vacuum", "--grace", "0s", "--max-seconds", "0"], &[]);
+    let done: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &done["files_removed"]), (0, &json!(0)));
+    assert!(err.contains("the time is up, the next vacuum goes on"), "{err}");
+    let (code, out, _) = shell.run(&["vacuum", "--grace", "0s", "--max-seconds", "600"], &[]);
+    let done: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &done["files_removed"]), (0, &json!(1)));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_and_has_its_code() {
     let shell = Shell::new();
     for (args, code, word) in [

@@ -112,3 +112,19 @@ fn a_lake_that_lost_its_log_is_rebuilt() {
     assert_eq!(shell.rows(), 5, "each key once");
     assert_eq!(shell.json(&["verify", "--deep"]), json!([]));
 }
+
+#[test]
+fn what_was_deleted_stays_so_when_the_log_is_lost() {
+    for swept in [false, true] {
+        let shell = bars();
+        let kept = shell.json(&["compact", "--full"])["rows_written"].as_u64().unwrap();
+        assert_eq!(shell.json(&["delete", "bars", "--where", "symbol = 'A'"])["rows_deleted"], 2);
+        if swept {
+            shell.json(&["vacuum", "--grace", "0s"]);
+        }
+        fs::remove_dir_all(shell.path("lake/_lake")).unwrap();
+        let done = shell.json(&["rebuild"]);
+        assert_eq!(done["rows"], kept - 2, "swept {swept}: {done}");
+        assert_eq!(shell.json(&["verify", "--deep"]), json!([]));
+    }
+}

@@ -118,7 +118,7 @@ fn neighbours_are_read_by_the_keys_that_changed() {
     };
     let root = lake.root.path().to_str().unwrap();
     let asked = Sides::of(&between, |all| all).asked(&between, "changes", root).unwrap();
-    lake.db.execute_batch(&asked.setup.join(";")).unwrap();
+    asked.setup.iter().for_each(|setting| setting.set(&lake.db).unwrap());
     for (side, px) in [(asked.sides.since, 1.0), (asked.sides.until, 2.0)] {
         let sql = format!("SELECT list((c1, c2)) = [(500, {px}::DOUBLE)] FROM ({})", side.unwrap());
         assert!(lake.db.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap(), "{sql}");

@@ -47,6 +47,28 @@ fn all(mounted: &mut Mounted, sql: &str) -> Vec<String> {
 }
 
 #[test]
+fn they_know_the_tables_of_the_version_that_is_mounted_now() {
+    let mut lake = lake();
+    let mut mounted = lake.mount();
+    let before = Arc::new(lake.state.clone());
+    let older = "SELECT symbol, close FROM latest('Bars') ORDER BY symbol";
+    assert_eq!(all(&mut mounted, older), ["A 8.0", "B NULL"]);
+    let later = "SELECT 'B' AS symbol, DATE '2026-02-02' AS Date, 1.0::DOUBLE AS open, 1.0::DOUBLE AS high, \
+                 1.0::DOUBLE AS low, 7.0::DOUBLE AS close, 50::BIGINT AS volume";
+    lake.add("Bars", of("B"), None, None, later);
+    lake.alter("Bars", |schema| schema.fields[5].name = "last".into());
+    let mut lake = lake.with("more", "symbol VARCHAR, d DATE", &["symbol"], &["symbol", "d"], &[]);
+    lake.add("more", of("C"), None, None, "SELECT 'C' AS symbol, DATE '2026-02-02' AS d");
+    mounted.turn_to(Arc::new(lake.state.clone())).unwrap();
+    let latest = "SELECT symbol, last FROM latest('Bars') ORDER BY symbol";
+    assert_eq!(all(&mut mounted, latest), ["A 8.0", "B 7.0"]);
+    assert_eq!(all(&mut mounted, "FROM latest('more')"), ["C 2026-02-02"]);
+    mounted.turn_to(before).unwrap();
+    assert!(rows(&mut mounted, "FROM latest('more')").is_err());
+    assert_eq!(all(&mut mounted, older), ["A 8.0", "B NULL"]);
+}
+
+#[test]
 fn what_they_answer() {
     let lake = lake();
     let mut mounted = lake.mount();

@@ -7,12 +7,14 @@
 //! makes a [`Cond`] of a filter. What is not understood wants everything.
 
 use duckdb::Connection;
+use lake_core::state::Table;
 use lake_core::types::quoted;
 use serde_json::Value as Json;
 
 mod aggregate;
 mod cond;
 mod expr;
+mod plain;
 mod walk;
 
 pub(crate) use cond::{Cond, Op, SUBJECT, Test, alike};
@@ -82,6 +84,12 @@ pub(crate) struct Outline {
     pub(crate) counts: bool,
     /// What is asked is one end of one column, so that the row that has it is enough.
     pub(crate) first: Option<Top>,
+}
+
+/// What a query wants of its one table, which has this number, where its text says that.
+pub(crate) fn plain(tree: &Json, stub: u32, name: &str, table: &Table) -> Option<Want> {
+    let cond = plain::cond(tree, name, table)?;
+    Some(Want { stub, cond, exact: false, only: Only::All })
 }
 
 /// The scans of a query; None: it could not be planned.

@@ -50,6 +50,7 @@ fn table(puts: &[Put]) -> Table {
             rows: 1,
             bytes: 1,
             hash: 0,
+            sum: None,
             range: put.range.clone(),
             symbols: put.symbols.clone().map(Into::into),
             rank: match put.rank == Rank::default() {

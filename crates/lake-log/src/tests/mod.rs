@@ -44,6 +44,7 @@ pub(crate) fn segment(draft: &Draft, n: u32, days: std::ops::RangeInclusive<i64>
         rows: 1,
         bytes: 100,
         hash: 7,
+        sum: None,
         range: Some(Range::new(vec![Value::Int(*days.start())], vec![Value::Int(*days.end())])),
         symbols: None,
         rank: Rank::default(),

@@ -12,18 +12,17 @@ use arrow::datatypes::{Float64Type, Int32Type};
 use lake_core::archive::Archive;
 use lake_core::edit::{Cause, Receipt};
 use lake_core::layout;
+use lake_core::segment::SegmentKind;
 use lake_core::value::Value;
 use lake_log::{Access, At, Outcome};
 use lake_segment::{SegmentReader, Verify};
-use lake_store::Deadline;
 use lake_store::fault::{Mode, Plan, arm_here};
 use lake_testkit::{Budget, Recorder, clone_lake, scratch};
 use proptest::prelude::*;
 
 use super::*;
-use crate::compact::{CompactOptions, compact};
-use crate::policy::Policy;
 use crate::vacuum;
+use crate::verify::tests::merge;
 use crate::yard::{Row, Rows, Yard, add as put, commit, hide, read};
 
 const SMALL: ArchiveOptions = ArchiveOptions { batch_rows: 1 };
@@ -60,15 +59,6 @@ fn archive(yard: &mut Yard, cut: i32, options: &ArchiveOptions) -> Retained {
     let done = archive_rows(&mut yard.lake, "bars", &day(cut), options, &()).unwrap();
     yard.forget(None, i32::MIN, cut - 1);
     done
-}
-
-fn merge(yard: &mut Yard) {
-    let options = CompactOptions {
-        policy: Policy { full: true, ..Policy::default() },
-        memory: 64 << 20,
-        deadline: Deadline::never(),
-    };
-    compact(&mut yard.lake, &[], &options, &()).unwrap();
 }
 
 fn vacuum_now(path: &Path) {
@@ -119,7 +109,7 @@ fn rows_before_the_cut_move_and_are_read_from_hive_files() {
         // A second time there is nothing to do.
         let again = archive(&mut yard, 5, &options);
         assert_eq!((again.rows_archived, again.version), (0, done.version));
-        merge(&mut yard);
+        merge(&mut yard.lake, true);
         vacuum_now(yard.path());
         assert_eq!(read(&mut yard.lake, At::Newest), yard.rows);
         assert_eq!(archived(&mut yard.lake), gone);
@@ -206,16 +196,8 @@ fn what_is_deleted_meanwhile_is_not_archived() {
 fn a_compaction_meanwhile_is_followed() {
     let mut yard = mixed();
     let all = yard.rows.clone();
-    let path = yard.path().to_owned();
-    meanwhile(&mut yard, 5, move |_| {
-        let options = CompactOptions {
-            policy: Policy { full: true, ..Policy::default() },
-            memory: 64 << 20,
-            deadline: Deadline::never(),
-        };
-        let mut other = Lake::open(&path, Access::Write).unwrap();
-        assert_eq!(compact(&mut other, &[], &options, &()).unwrap().units, 1);
-    });
+    meanwhile(&mut yard, 5, |other| merge(other, true));
+    assert!(yard.live().iter().all(|(_, segment)| segment.kind == SegmentKind::Base));
     yard.forget(None, i32::MIN, 4);
     yard.check();
     let mut both = archived(&mut yard.lake);
@@ -399,7 +381,7 @@ proptest! {
                     yard.add(&rows, packed);
                 }
                 Step::Hide(s, from, to) => yard.hide(Some(NAMES[usize::from(s)]), from, to),
-                Step::Compact => merge(&mut yard),
+                Step::Compact => merge(&mut yard.lake, true),
                 Step::Vacuum => vacuum_now(yard.path()),
                 Step::Archive(cut, small) => {
                     let gone: Rows =

@@ -1,13 +1,12 @@
 //! The files that a version is made of.
 
-use lake_core::archive::{Standing, archive_producer, standing};
+use lake_core::archive::{Standing, standing};
 use lake_core::frame::hash;
 use lake_core::id::Version;
 use lake_core::layout;
-use lake_core::state::State;
 use lake_log::{At, Lake};
 
-use crate::archive::{Listed, all};
+use crate::archive::{Listed, all, gone};
 use crate::error::Result;
 
 /// A file, and what must be in it.
@@ -45,7 +44,7 @@ impl Sources {
         let mut listed = all(lake.root(), state)?;
         listed.retain(|l| l.standing == Standing::Archived);
         let newest = lake.refresh()?.clone();
-        for (table, seq) in missing(state, &listed) {
+        for (table, seq) in gone(state, &listed) {
             if standing(&newest, &table, seq) == Standing::Restored {
                 return Ok(None);
             }
@@ -85,21 +84,4 @@ impl Sources {
     pub(super) fn bytes(&self) -> u64 {
         self.files.iter().filter_map(|file| file.bytes).sum()
     }
-}
-
-/// Archives of the state that are not listed.
-fn missing(state: &State, listed: &[Listed]) -> Vec<(String, u64)> {
-    let mut missing = Vec::new();
-    for table in state.tables() {
-        let name = &table.def.name;
-        let last = state.producers.last_seq(&archive_producer(name)).unwrap_or(0);
-        for seq in 1..=last {
-            let is_there =
-                || listed.iter().any(|l| l.def.id == table.def.id && l.archive.seq == seq);
-            if standing(state, name, seq) == Standing::Archived && !is_there() {
-                missing.push((name.clone(), seq));
-            }
-        }
-    }
-    missing
 }

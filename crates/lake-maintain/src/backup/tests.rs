@@ -123,6 +123,31 @@ fn an_empty_lake_takes_a_backup_and_other_directories_do_not() {
 }
 
 #[test]
+fn nothing_is_put_into_a_lake_nor_over_one_that_has_lost_its_name() {
+    let (mut yard, place) = (mixed(), Place::new());
+    let to = place.sub("backup");
+    backup(&mut yard.lake, &to, &()).unwrap();
+    std::os::unix::fs::symlink(yard.path(), place.sub("link")).unwrap();
+    let inside = [yard.path().join("deep/er"), yard.path().join("warehouse"), to.join("x")];
+    for wrong in inside.into_iter().chain([place.sub("link/x")]) {
+        let error = backup(&mut yard.lake, &wrong, &()).unwrap_err();
+        assert!(matches!(error, MaintainError::Inside { .. }), "{error}");
+        let error = restore(&to, &wrong, &()).unwrap_err();
+        assert!(matches!(error, MaintainError::Inside { .. }), "{error}");
+    }
+    let lost = place.sub("lost");
+    std::fs::create_dir(&lost).unwrap();
+    clone_lake(yard.path(), &lost).unwrap();
+    let file = lost.join("_lake/LAKE");
+    let name = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(restore(&to, &lost, &()), Err(MaintainError::NotEmpty(_))));
+    assert!(matches!(backup(&mut yard.lake, &lost, &()), Err(MaintainError::NoBackup(_))));
+    std::fs::write(&file, name).unwrap();
+    assert_eq!(rows_of(&lost), yard.rows);
+}
+
+#[test]
 fn a_file_that_is_damaged_is_never_backed_up_and_one_in_the_backup_is_replaced() {
     let (mut yard, place) = (mixed(), Place::new());
     let to = place.sub("backup");

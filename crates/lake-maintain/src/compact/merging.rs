@@ -1,12 +1,15 @@
 //! Some segments merged to staged ones, within the memory there is.
 
+use std::borrow::Cow;
+
+use lake_core::edit::Sums;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::Table;
 use lake_segment::{
     Blank, Copied, Copies, Files, Format, Lineage, Merge, MergeInput, MergeOptions, PACK_ROWS,
     Piece, Touches, Within, write_packs,
 };
-use lake_store::Root;
+use lake_store::{Root, fault};
 
 use super::levels::{depth, groups};
 use super::touches::{own_census, touches};
@@ -44,15 +47,15 @@ pub(super) struct Merging<'a> {
     pub(super) watch: &'a dyn Watch,
 }
 
-/// What became of them: `read == hidden + superseded + rows of the outputs`, and the sum
-/// of the outputs' rows is `sum`.
+/// What became of them: `read == hidden + superseded + rows of the outputs`, and so for the
+/// sums, of which `written` is what must come out.
 #[derive(Default)]
 pub(super) struct Merged {
     pub(super) outputs: Vec<(Part, Segment)>,
     pub(super) read: u64,
     pub(super) hidden: u64,
     pub(super) superseded: u64,
-    pub(super) sum: u64,
+    pub(super) sums: Sums,
     /// Row groups of the outputs that were copied from inputs.
     pub(super) copied: Vec<Copied>,
 }
@@ -63,7 +66,7 @@ impl Merged {
         self.read += other.read;
         self.hidden += other.hidden;
         self.superseded += other.superseded;
-        self.sum = self.sum.wrapping_add(other.sum);
+        self.sums.add(&other.sums);
         self.copied.extend(other.copied);
     }
 }
@@ -95,13 +98,18 @@ impl Merging<'_> {
         let format = self.format.made_of(&Lineage::of(inputs.iter().map(|i| &i.segment)));
         let this = Merging { format: &format, ..*self };
         let mut merged = Merged::default();
-        let (mut level, mut given) = (inputs.to_vec(), true);
+        let (mut level, mut given) = (Cow::Borrowed(inputs), true);
         loop {
             let deep = depth(&level);
             let batch_rows = if deep <= open(BATCH) { BATCH } else { SMALL_BATCH };
             let (within, sums) = (within.clone(), true);
             let options = MergeOptions { batch_rows, within, sums, ..MergeOptions::default() };
-            let groups = if deep <= most { vec![level] } else { groups(level, most, deep) };
+            let groups: Vec<Cow<'_, [Input]>> = match deep <= most {
+                true => vec![level],
+                false => {
+                    groups(level.into_owned(), most, deep).into_iter().map(Cow::Owned).collect()
+                }
+            };
             let last = groups.len() == 1;
             let mut next = Vec::new();
             for group in groups {
@@ -154,11 +162,15 @@ impl Merging<'_> {
         if given {
             merged.read += counts.read;
             merged.hidden += counts.hidden;
-            merged.sum = merged.sum.wrapping_add(counts.visible_sum);
+            let (read, visible) = (counts.read_sum, counts.visible_sum);
+            let deleted = read.wrapping_sub(visible);
+            merged.sums.add(&Sums { read, written: visible, deleted, superseded: 0 });
         }
         merged.copied.extend(copies.done());
         merged.superseded += counts.superseded;
-        merged.sum = merged.sum.wrapping_sub(counts.superseded_sum);
+        let superseded = counts.superseded_sum;
+        let written_less = 0u64.wrapping_sub(superseded);
+        merged.sums.add(&Sums { superseded, written: written_less, ..Sums::default() });
         let placed =
             |segment: Segment| (part.clone(), segment.in_place_of(segments.iter().copied()));
         Ok(written.into_iter().map(placed).collect())
@@ -190,7 +202,12 @@ impl Merging<'_> {
         }
     }
 
-    fn seen(&self, piece: Piece) -> Result<Piece> {
+    fn seen(&self, mut piece: Piece) -> Result<Piece> {
+        if let Piece::Rows(batch) = &mut piece
+            && fault::mutant("compact_row")
+        {
+            *batch = batch.slice(0, batch.num_rows().saturating_sub(1));
+        }
         match self.watch.merged(piece.rows()) {
             true => Ok(piece),
             false => Err(MaintainError::Stopped),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lake_core::edit::{Action, Cause, Expect, Receipt, Transaction};
+use lake_core::edit::{Action, Cause, Expect, Receipt, Sums, Transaction};
 use lake_core::frame::hash;
 use lake_core::id::{SegmentId, Version};
 use lake_core::kind::Kind;
@@ -11,13 +11,13 @@ use lake_core::segment::{Part, Segment, SegmentKind};
 use lake_core::state::Table;
 use lake_log::{At, Lake, Outcome};
 use lake_segment::{Files, Format, SegmentError};
-use lake_store::{Guard, LockFile, Root, Stopwatch};
+use lake_store::{Guard, LockFile, Root, Stopwatch, fault};
 use rayon::prelude::*;
 
 use super::cuts::cuts;
 use super::merging::{Input, Merged, Merging};
-use super::proof;
 use super::{CompactOptions, Left, Watch};
+use super::{evidence, proof};
 use crate::error::{MaintainError, Result};
 use crate::policy::{Form, Step};
 
@@ -28,7 +28,7 @@ pub(super) enum End {
     Nothing,
     Left(Left),
     Damaged {
-        id: SegmentId,
+        segment: Box<Segment>,
         path: String,
         why: String,
     },
@@ -81,7 +81,8 @@ pub(super) fn run(
     let Some(first) = steps.first() else { return Ok(End::Left(Left::Busy)) };
     // The lease: nobody removes the inputs while they are read.
     let snapshot = lake.snapshot(At::Newest)?;
-    let state = snapshot.state().clone();
+    let (state, since) = (snapshot.state().clone(), snapshot.version());
+    let _lease = (!fault::mutant("compact_lease")).then_some(snapshot);
     let Some(table) = state.table_by_id(first.table) else { return Ok(End::Nothing) };
     let work: Vec<Work<'_>> = steps.into_iter().filter_map(|step| live(table, step)).collect();
     if work.is_empty() {
@@ -95,26 +96,32 @@ pub(super) fn run(
     let mut files = Files::new(&root, &draft.staging, &txn, SegmentKind::Base);
     let format = Format::new(&table.def)?;
     let merging = Merging { root: &root, table, format: &format, files: &files, options, watch };
-    let merged = match merge_all(&merging, &work) {
+    let merged = match proven(&merging, &work) {
         Ok(merged) => merged,
         Err(MaintainError::Segment(SegmentError::Damaged { path, why })) => {
             let own = work.iter().flat_map(|w| &w.inputs).find(|input| input.path == path);
             return match own {
-                Some(input) => Ok(End::Damaged { id: input.segment.id, path, why }),
+                Some(input) => {
+                    Ok(End::Damaged { segment: Box::new(input.segment.clone()), path, why })
+                }
                 None => Err(SegmentError::Damaged { path, why }.into()),
             };
         }
         Err(error) => return Err(error),
     };
-    proof::check(&merging, &work.iter().map(|w| w.step.rows).collect::<Vec<_>>(), &merged)?;
 
     let counts = count(&work, &merged);
     let outputs: Vec<&(Part, Segment)> = merged.iter().flat_map(|m| &m.outputs).collect();
     let placing: Vec<_> = outputs.iter().map(|(part, segment)| (table, part, segment)).collect();
     files.place(&placing)?;
     let inputs = work.iter().flat_map(|w| &w.inputs);
-    replace(&mut txn, table, snapshot.version(), inputs, &outputs);
-    txn.receipts.push(receipt(table, &counts, &clock));
+    replace(&mut txn, table, since, inputs, &outputs);
+    let mut sums = Sums::default();
+    merged.iter().for_each(|m| sums.add(&m.sums));
+    txn.receipts.push(Receipt { sums: Some(sums), ..receipt(table, &counts, &clock) });
+    if fault::mutant("compact_unlink") {
+        unlink(&root, &work)?;
+    }
     match lake.commit(txn) {
         Ok(Outcome::Committed { .. } | Outcome::Duplicate { .. }) => {
             files.keep();
@@ -147,7 +154,9 @@ fn replace<'i>(
     }
     let id = table.def.id;
     for (part, segments) in removed {
-        txn.expects.push(Expect::Uncut { table: id, part: part.clone(), since });
+        if !fault::mutant("compact_uncut") {
+            txn.expects.push(Expect::Uncut { table: id, part: part.clone(), since });
+        }
         txn.actions.push(Action::Remove { table: id, part, segments });
     }
     for (part, segments) in added {
@@ -188,6 +197,16 @@ fn lock<'s>(root: &Root, steps: &'s [Step]) -> Result<(Vec<&'s Step>, Vec<Guard>
     Ok((ours, guards))
 }
 
+/// What the commit makes superfluous goes before it: for a test that must notice.
+fn unlink(root: &Root, work: &[Work<'_>]) -> Result<()> {
+    for input in work.iter().flat_map(|w| &w.inputs) {
+        if let Some((dir, name)) = input.path.rsplit_once('/') {
+            root.dir(dir)?.unlink(name)?;
+        }
+    }
+    Ok(())
+}
+
 /// None: one of the inputs is gone.
 fn live<'s>(table: &Table, step: &'s Step) -> Option<Work<'s>> {
     let mut parts: HashMap<&Part, HashMap<SegmentId, &Segment>> = HashMap::new();
@@ -201,6 +220,20 @@ fn live<'s>(table: &Table, step: &'s Step) -> Option<Work<'s>> {
         inputs.push(Input { path, part: part.clone(), segment: (*segment).clone() });
     }
     Some(Work { step, inputs })
+}
+
+/// What all are merged to; it is known to be the same rows.
+fn proven(merging: &Merging<'_>, work: &[Work<'_>]) -> Result<Vec<Merged>> {
+    let mut merged = merge_all(merging, work)?;
+    let inputs = work.iter().map(|w| w.inputs.as_slice());
+    match proof::check(merging, inputs.clone(), &mut merged)? {
+        None => Ok(merged),
+        Some(why) => {
+            let inputs: Vec<&Input> = inputs.flatten().collect();
+            let Merging { root, table, files, .. } = *merging;
+            Err(evidence::kept((root, table, files), &inputs, &merged, why))
+        }
+    }
 }
 
 /// All steps, each cut where symbols end so that all processors have something to do.

@@ -27,7 +27,7 @@ impl PartialEq for Rule {
 
 const DAY: f64 = 86_400.0;
 
-pub const RULES: [Rule; 10] = [
+pub const RULES: [Rule; 11] = [
     Rule {
         name: "spool_rows",
         unit: Unit::Count,
@@ -123,9 +123,24 @@ pub const RULES: [Rule; 10] = [
         name: "damaged_files",
         unit: Unit::Count,
         default: Some(0.0),
-        about: "files that the newest compaction found damaged or missing",
-        remedy: "lake-writer tasks history compact; restore them from a backup",
-        measure: |vitals| count(vitals.damaged()),
+        about: "files that compaction found damaged or missing and leaves alone",
+        remedy: "lake-writer verify --deep, then repair, or restore them from a backup",
+        measure: |vitals| {
+            let (files, of) = vitals.damaged.clone()?;
+            Some(Measure { value: files as f64, of })
+        },
+    },
+    Rule {
+        name: "unproven_merges",
+        unit: Unit::Count,
+        default: Some(0.0),
+        about: "tables of which a compaction would have lost or changed rows, and did not commit",
+        remedy: "report it with the files in _lake/quarantine/unproven, then remove these",
+        measure: |vitals| {
+            let tables = vitals.unproven.as_ref()?;
+            let of = (!tables.is_empty()).then(|| format!("table {}", tables.join(", ")));
+            Some(Measure { value: tables.len() as f64, of })
+        },
     },
 ];
 

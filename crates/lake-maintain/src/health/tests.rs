@@ -131,18 +131,23 @@ fn a_compaction_that_never_succeeded_is_as_old_as_its_first_try() {
 }
 
 #[test]
-fn damage_stands_until_a_compaction_finds_none() {
-    let damaged = |how| {
-        let mut run = run(2, how);
-        run.end.as_mut().unwrap().damaged = 2;
-        run
+fn what_compaction_could_not_do_is_an_alert() {
+    let path = Some("warehouse/bars/x.parquet".to_owned());
+    let found = |damaged: Option<(u64, Option<String>)>| {
+        state("damaged_files", &Vitals { damaged, ..Vitals::default() })
     };
-    let found = |runs: &[Run]| state("damaged_files", &tasks(&[("compact", runs)]));
-    assert_eq!(found(&[damaged(Ended::Failed)]), State::Alert);
-    // Those that saw nothing tell nothing.
-    assert_eq!(found(&[damaged(Ended::Failed), run(1, Ended::Killed)]), State::Alert);
-    assert_eq!(found(&[damaged(Ended::Failed), run(1, Ended::Stopped)]), State::Alert);
-    assert_eq!(found(&[damaged(Ended::Failed), run(1, Ended::Done)]), State::Ok);
+    assert_eq!(found(Some((2, path))), State::Alert);
+    assert_eq!([found(Some((0, None))), found(None)], [State::Ok, State::Unknown]);
+    let kept = |tables: &[&str]| {
+        let tables = tables.iter().map(|t| (*t).to_owned()).collect();
+        finding("unproven_merges", &Vitals { unproven: Some(tables), ..Vitals::default() })
+    };
+    assert_eq!(kept(&[]).state, State::Ok);
+    let alert = kept(&["bars", "ticks"]);
+    assert_eq!(
+        (alert.state, alert.measure.unwrap().of),
+        (State::Alert, Some("table bars, ticks".into()))
+    );
 }
 
 /// What is told of the spool's rows in turn, an hour apart; None: it is not known.

@@ -49,6 +49,7 @@ impl Sketch {
             rows,
             bytes: rows,
             hash: 0,
+            sum: None,
             range: Some(Range::new(key(days.0), key(days.1))),
             symbols: own.is_none().then(|| Box::new(span)),
             rank: Rank { version: self.version, order: 0 },

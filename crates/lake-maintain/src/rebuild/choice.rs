@@ -23,7 +23,7 @@ pub(super) fn choose(relics: Vec<Relic>) -> Choice {
     let (mut replaced, mut redundant) = (HashSet::new(), HashSet::new());
     for (relic, lineage) in lineages() {
         let has_lost = lineage.replaces.iter().any(|id| !there.contains(id));
-        match has_lost || named.contains(&relic.id) {
+        match has_lost || lineage.cuts || named.contains(&relic.id) {
             true => replaced.extend(lineage.replaces.iter().copied()),
             false => drop(redundant.insert(relic.id)),
         }
@@ -55,7 +55,7 @@ fn places(live: &[Relic]) -> HashMap<SegmentId, Place> {
             // It was committed after the version it names. What a merge left out though it
             // began when the first of its inputs was there lies over all of them.
             None => {
-                let own = Rank { version: relic.after + 1, order: 0 };
+                let own = Rank { version: relic.after.saturating_add(1), order: 0 };
                 let over = merged.iter().filter(|(base, from, to)| {
                     base.table == relic.table && relic.after >= from.version && own <= *to
                 });

@@ -7,7 +7,7 @@ use lake_core::census::Extent;
 use lake_core::edit::ProducerSeq;
 use lake_core::id::{SegmentId, Version};
 use lake_core::layout;
-use lake_core::schema::{Field, FieldId};
+use lake_core::schema::{Field, FieldId, check_column_name};
 use lake_core::segment::{Part, SegmentKind};
 use lake_segment::{Footer, Lineage, SegmentError, lake_type};
 use lake_store::Root;
@@ -17,6 +17,10 @@ use super::Doubt;
 use crate::error::{MaintainError, Result};
 use crate::vacuum::listing::Found;
 use crate::verify::Meter;
+
+/// More than a lake comes to, and fits into the names of its log's files.
+const NO_VERSION: Version = 1_000_000_000_000;
+const NO_SCHEMA: u32 = 1_000_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Relic {
@@ -56,7 +60,7 @@ impl Relic {
     /// The newest version that it names.
     pub(super) fn newest(&self) -> Version {
         let rank = self.lineage.as_ref().map_or(0, |lineage| lineage.rank.version);
-        self.id.txn.start.max(self.after + 1).max(rank)
+        self.id.txn.start.max(self.after.saturating_add(1)).max(rank)
     }
 }
 
@@ -144,11 +148,13 @@ fn relic(found: &Found, footer: &Footer) -> Told<Relic> {
     }
     let partition_by = ids("lake.partition_by")?;
     let (part, directories) = part_of(&folders, partition_by.len())?;
+    let (key, order_by, fields) = (ids("lake.key")?, ids("lake.order_by")?, fields(footer)?);
+    check_columns(&fields, partition_by.iter().chain(&key).chain(&order_by))?;
     let producer = match (text("lake.producer"), text("lake.seq").and_then(|s| s.parse().ok())) {
         (Some(producer), Some(seq)) => Some(ProducerSeq { producer: producer.into(), seq }),
         _ => None,
     };
-    Ok(Relic {
+    let relic = Relic {
         path: found.path.clone(),
         id,
         kind,
@@ -157,10 +163,10 @@ fn relic(found: &Found, footer: &Footer) -> Told<Relic> {
         table,
         table_id: number("lake.table_id")?,
         partition_by,
-        key: ids("lake.key")?,
-        order_by: ids("lake.order_by")?,
+        key,
+        order_by,
         schema_version: number("lake.schema_version")?,
-        fields: fields(footer)?,
+        fields,
         producer,
         after: text("lake.after").and_then(|v| v.parse().ok()).unwrap_or(id.txn.start),
         at_us: text("lake.at_us").and_then(|v| v.parse().ok()).unwrap_or(0),
@@ -171,7 +177,27 @@ fn relic(found: &Found, footer: &Footer) -> Told<Relic> {
             Some(Extent { at: at.parse().ok()?, len: len.parse().ok()? })
         }),
         facts: None,
-    })
+    };
+    let schemas = 1..NO_SCHEMA;
+    match relic.newest() < NO_VERSION && schemas.contains(&relic.schema_version) {
+        true => Ok(relic),
+        false => Err("it names a version that no lake reaches".to_owned()),
+    }
+}
+
+/// Columns that a table can have, and among them those that it names.
+fn check_columns<'f>(fields: &[Field], named: impl Iterator<Item = &'f FieldId>) -> Told<()> {
+    for (i, field) in fields.iter().enumerate() {
+        check_column_name(&field.name).map_err(|why| why.to_string())?;
+        if fields[..i].iter().any(|f| f.id == field.id || f.name == field.name) {
+            return Err(format!("it has two columns like {}", field.name));
+        }
+    }
+    let has = |id: &FieldId| fields.iter().any(|f| f.id == *id);
+    match named.into_iter().find(|id| !has(id)) {
+        None => Ok(()),
+        Some(id) => Err(format!("it has no column {id}, by which its table is sorted")),
+    }
 }
 
 fn part_of(folders: &[&str], columns: usize) -> Told<(Part, Vec<String>)> {

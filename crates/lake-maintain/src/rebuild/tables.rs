@@ -126,6 +126,7 @@ fn segment(relic: Relic, version: Version, order: u32) -> Option<Segment> {
         rows: facts.contents.rows,
         bytes: facts.bytes,
         hash: facts.hash,
+        sum: Some(facts.contents.sum),
         range,
         symbols: symbols.map(Box::new),
         rank: Rank { version, order },

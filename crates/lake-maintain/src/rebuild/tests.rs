@@ -2,31 +2,37 @@
 
 use std::fs;
 
+use lake_core::archive::Archive;
 use lake_core::edit::{Action, Transaction};
+use lake_core::id::TableId;
 use lake_core::segment::{Part, SegmentKind};
+use lake_core::value::Value;
 use lake_log::At;
 use lake_segment::{Blank, Files, Format};
 use lake_testkit::{clone_lake, scratch};
 use proptest::prelude::*;
 
 use super::*;
+use crate::archive::{ArchiveOptions, archive_rows, list};
+use crate::retain::Cut;
 use crate::vacuum::floor::Wish;
 use crate::vacuum::plan::Plan;
 use crate::vacuum::reach::Reach;
-use crate::verify::tests::{merge, nothing_wrong, sweep};
+use crate::verify::Depth;
+use crate::verify::tests::{found, merge, nothing_wrong, see, sweep};
 use crate::yard::{Rows, Yard, add, batch, commit, read, symbol};
 
 const TAKE: Options = Options { dry_run: false, accept_unsafe_fs: true };
 
-/// Without its log, rebuilt; and what was found.
-fn lost(path: &Path) -> (Rows, Rebuilt) {
+/// Without its log, rebuilt; and what was found. `wrong`: what verify finds then.
+fn lost(path: &Path, wrong: &[(&'static str, String)]) -> (Rows, Rebuilt) {
     fs::remove_dir_all(path.join(layout::SYSTEM)).unwrap();
     let dry = Options { dry_run: true, ..TAKE };
     let would = rebuild(path, &dry, &Meter::default()).unwrap();
     assert!(!path.join(layout::SYSTEM).exists(), "a dry run makes nothing");
     let done = rebuild(path, &TAKE, &Meter::default()).unwrap();
     assert_eq!(would, done);
-    nothing_wrong(path);
+    assert_eq!(found(&see(path, Depth::All)), wrong);
     let mut lake = Lake::open(path, Access::Write).unwrap();
     assert_eq!(lake.state().version, done.version + 1);
     (read(&mut lake, At::Newest), done)
@@ -49,7 +55,7 @@ fn rows_are_what_they_were_whether_or_not_inputs_are_still_there() {
         }
         yard.add(&[("A", 2, 4.0), ("D", 1, 4.0)], false);
         yard.add(&[("B", 1, 5.0)], true);
-        let (rows, done) = lost(yard.path());
+        let (rows, done) = lost(yard.path(), &[]);
         assert_eq!(rows, yard.rows);
         assert_eq!((&done.unusable[..], &done.doubtful[..]), (&[][..], &[][..]));
         // None is there twice: either the base's rows count or those of its inputs.
@@ -64,7 +70,7 @@ fn a_rebuilt_lake_goes_on() {
     let mut yard = Yard::new();
     history(&mut yard);
     merge(&mut yard.lake, true);
-    let (_, done) = lost(yard.path());
+    let (_, done) = lost(yard.path(), &[]);
     let mut lake = Lake::open(yard.path(), Access::Write).unwrap();
     add(&mut lake, &[("A", 2, 9.0)], true);
     let mut rows = yard.rows.clone();
@@ -100,7 +106,7 @@ fn whatever_a_vacuum_has_taken_no_row_is_lost_or_doubled() {
         for file in &plan.superseded[..taken] {
             fs::remove_file(dir.path().join(&file.path)).unwrap();
         }
-        let (rows, done) = lost(dir.path());
+        let (rows, done) = lost(dir.path(), &[]);
         assert_eq!(rows, yard.rows, "{taken} taken");
         // What was merged first and three rows, or the five keys.
         assert!([4 + 3, 5].contains(&done.rows), "{taken} taken: {done:?}");
@@ -130,7 +136,7 @@ proptest! {
             }
         }
         prop_assume!(written);
-        let (rows, done) = lost(yard.path());
+        let (rows, done) = lost(yard.path(), &[]);
         prop_assert_eq!(&rows, &yard.rows);
         prop_assert!(done.doubtful.is_empty() && done.unusable.is_empty(), "{:?}", done);
     }
@@ -169,7 +175,7 @@ fn a_batch_that_was_begun_before_a_merge_and_committed_after_it_wins() {
         if swept {
             sweep(&mut yard.lake);
         }
-        let (rows, done) = lost(yard.path());
+        let (rows, done) = lost(yard.path(), &[]);
         if swept {
             assert_eq!(rows, yard.rows);
         } else {
@@ -197,11 +203,39 @@ fn what_is_not_whole_or_not_in_its_place_is_left_out_and_told() {
     let moved = yard.path().join("warehouse/bars/symbol=C");
     fs::create_dir(&moved).unwrap();
     fs::rename(path(2), moved.join(path(2).file_name().unwrap())).unwrap();
-    let (rows, done) = lost(yard.path());
+    let (rows, done) = lost(yard.path(), &[]);
     assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(("A".to_owned(), 2), 2.0)]);
     let whys: Vec<_> = done.unusable.iter().map(|d| d.why.as_str()).collect();
     assert_eq!(whys.len(), 2, "{whys:?}");
     assert!(whys[1].contains("another table or partition"), "{whys:?}");
+}
+
+#[test]
+fn archives_stay_what_they_are() {
+    let mut yard = Yard::new();
+    history(&mut yard);
+    let cut = Cut::Order(Value::Int(2));
+    archive_rows(&mut yard.lake, "bars", &cut, &ArchiveOptions::default(), &()).unwrap();
+    yard.forget(None, i32::MIN, 1);
+    merge(&mut yard.lake, true);
+    sweep(&mut yard.lake);
+    let archived = list(&mut yard.lake, None).unwrap();
+    // Of a table that is nowhere else, and one that cannot be read.
+    let (other, bad) = ("archive/gone/0000000001.archive", "archive/bars/0000000009.archive");
+    let gone = Archive { table: TableId(7), seq: 1, ..archived[0].archive.clone() };
+    fs::create_dir(yard.path().join("archive/gone")).unwrap();
+    fs::write(yard.path().join(other), gone.to_bytes()).unwrap();
+    fs::write(yard.path().join(bad), "x").unwrap();
+    let (rows, done) = lost(yard.path(), &[("archive-list", bad.to_owned())]);
+    assert_eq!((rows, done.archives), (yard.rows.clone(), 1));
+    let unusable: Vec<_> = done.unusable.iter().map(|d| d.path.as_str()).collect();
+    assert_eq!((unusable, done.doubtful.len()), (vec![bad, other], 0));
+    let mut lake = Lake::open(yard.path(), Access::Write).unwrap();
+    sweep(&mut lake);
+    fs::remove_file(yard.path().join(bad)).unwrap();
+    assert_eq!(list(&mut lake, None).unwrap(), archived);
+    assert_eq!(nothing_wrong(yard.path()).files, archived[0].archive.files.len() as u64 + 1);
+    assert_eq!(lake.refresh().unwrap().next_table, 8);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lake_core::id::{SegmentId, TableId};
 use lake_core::layout;
 use lake_core::segment::Part;
 use lake_log::{Lake, Outcome};
-use lake_segment::fingerprint;
+use lake_segment::{SegmentError, fingerprint};
 use lake_store::Root;
 
 use super::aside::move_aside;
@@ -111,10 +111,14 @@ fn spare(root: &Root, finding: &Finding, held: &Held) -> Result<Option<String>> 
     for batch in batches(root)?.1.into_iter().rev() {
         let path = format!("{}/{}/{}", layout::TRASH, batch.name, finding.path);
         let stat = root.stat(&path)?;
-        if stat.is_some_and(|s| s.is_file && s.len == held.segment.bytes)
-            && fingerprint(root, &path).is_ok_and(|(_, hash)| hash == held.segment.hash)
-        {
-            return Ok(Some(path));
+        if !stat.is_some_and(|s| s.is_file && s.len == held.segment.bytes) {
+            continue;
+        }
+        match fingerprint(root, &path) {
+            Ok((_, hash)) if hash == held.segment.hash => return Ok(Some(path)),
+            // It may be whole: no rows are given up because it cannot be opened now.
+            Err(SegmentError::Store(error)) => return Err(error.into()),
+            _ => {}
         }
     }
     Ok(None)

@@ -63,7 +63,9 @@ pub(super) fn repair(sight: &Sight, finding: &Finding, options: &Options) -> Res
 fn cut(sight: &Sight, finding: &Finding, options: &Options) -> Result<Outcome> {
     let newest = sight.report.version;
     if sight.audit.slots()?.boundary > newest {
-        return Ok(left("older entries are gone on purpose; restore the newer from a backup"));
+        return Ok(left(
+            "older entries are gone on purpose; restore the newer from a copy of _lake/log",
+        ));
     }
     if !options.drop_damaged {
         return Ok(left(&finding.remedy()));

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use lake_core::edit::Cause;
 use lake_core::sqltype::parse_columns;
 use lake_core::value::Value;
-use lake_store::Deadline;
 use proptest::prelude::*;
 
 use super::*;
-use crate::compact::{CompactOptions, compact};
-use crate::policy::Policy;
+use crate::verify::tests::merge;
 use crate::yard::{Row, Yard};
 
 fn day(day: i32) -> Cut {
@@ -21,15 +19,6 @@ fn drop_before(yard: &mut Yard, cut: i32) -> Retained {
     let done = drop_rows(&mut yard.lake, "bars", &day(cut)).unwrap();
     yard.forget(None, i32::MIN, cut - 1);
     done
-}
-
-fn merge(yard: &mut Yard) {
-    let options = CompactOptions {
-        policy: Policy { full: true, ..Policy::default() },
-        memory: 64 << 20,
-        deadline: Deadline::never(),
-    };
-    compact(&mut yard.lake, &[], &options, &()).unwrap();
 }
 
 /// Rows that a cut would take, by symbol, as the plan counts them.
@@ -69,7 +58,7 @@ fn whole_files_go_straddling_ones_are_filtered_and_rewritten() {
     // What is upserted afterwards stays, however old it is.
     yard.add(&[("A", 1, 7.0), ("B", 9, 7.0)], false);
     yard.check();
-    merge(&mut yard);
+    merge(&mut yard.lake, true);
     yard.check();
     assert_eq!(yard.rows.len(), 4);
     let live: u64 = yard.live().iter().map(|(_, s)| s.rows).sum();
@@ -228,7 +217,7 @@ proptest! {
                     yard.add(&rows, packed);
                 }
                 Step::Hide(s, from, to) => yard.hide(Some(NAMES[usize::from(s)]), from, to),
-                Step::Compact => merge(&mut yard),
+                Step::Compact => merge(&mut yard.lake, true),
                 Step::Retain(cut) => {
                     let due = due(&yard, cut);
                     prop_assert_eq!(planned(&mut yard, &day(cut)), due.clone());

@@ -154,6 +154,18 @@ fn missed_runs_are_made_up_for_once() {
     assert_eq!(due(Some("2031-11-21T11:15"), None, now), Due::Now);
 }
 
+#[test]
+fn a_clock_that_was_ahead_holds_nothing_up() {
+    let hourly: Cron = "@hourly".parse().unwrap();
+    let (now, hour) = (1_700_000_000_000_000, 3_600_000_000);
+    let year = 365 * 24 * hour;
+    let at = |last, since| due(&hourly, &Zone::UTC, last, since, now);
+    assert!(matches!(at(None, Some(now)), Due::At(_)));
+    assert_eq!(at(Some(now - 2 * hour), Some(now + year)), Due::Now);
+    assert_eq!(at(Some(now + year), Some(now - 2 * hour)), Due::Now);
+    assert_eq!(at(Some(now + year), Some(now + year)), Due::Now);
+}
+
 /// Each minute of a span by itself, without a look at any calendar.
 fn by_minutes(cron: &Cron, zone: &Zone, after: i64, end: i64) -> Option<i64> {
     let first = after.div_euclid(60_000_000) + 1;

@@ -6,7 +6,7 @@ use lake_core::edit::{Action, Cause};
 use lake_log::{Lake, Outcome};
 use lake_store::clock;
 
-use crate::archive::{Listed, all};
+use crate::archive::{Listed, legible};
 use crate::error::{MaintainError, Result};
 
 use super::orphans::Living;
@@ -56,12 +56,13 @@ pub(crate) fn count(lake: &mut Lake, count: &mut Count) -> Result<()> {
     Ok(())
 }
 
-/// Of a living session it is not known yet.
+/// Of a living session it is not known yet. Damaged lists are for verify to tell: they stay,
+/// with their files.
 fn useless(lake: &mut Lake) -> Result<Vec<Listed>> {
     let state = lake.refresh()?.clone();
     let mut living = Living::new(lake)?;
     let mut found = Vec::new();
-    for listed in all(lake.root(), &state)? {
+    for listed in legible(lake.root(), &state)? {
         let is_useless = match listed.standing {
             Standing::Archived => false,
             Standing::Restored => true,

@@ -1,10 +1,13 @@
 //! Which versions may go: by age, and by the tags that hold theirs.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lake_core::edit::Cause;
+use lake_core::entry::Entry;
 use lake_core::id::Version;
-use lake_log::{Lake, LogError};
+use lake_core::kind::Kind;
+use lake_log::Lake;
 
 use crate::error::Result;
 
@@ -45,13 +48,25 @@ fn newest_at(lake: &mut Lake, us: i64) -> Result<Version> {
     let (mut low, mut high) = (floor, newest);
     while low < high {
         let middle = low + (high - low).div_ceil(2);
-        let entry = lake.entry(middle)?.ok_or(LogError::Gap { missing: middle })?;
-        match entry.at_us <= us {
-            true => low = middle,
-            false => high = middle - 1,
+        match legible(lake, middle..=high)? {
+            Some(entry) if entry.at_us <= us => low = entry.version,
+            _ => high = middle - 1,
         }
     }
     Ok(low)
+}
+
+/// The first entry of these that is not damaged.
+fn legible(lake: &mut Lake, versions: RangeInclusive<Version>) -> Result<Option<Entry>> {
+    for version in versions {
+        match lake.entry(version) {
+            Ok(Some(entry)) => return Ok(Some(entry)),
+            Ok(None) => {}
+            Err(damage) if damage.kind() == Kind::Damaged => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 /// The floor to ask for: `wanted`, unless all that came since the present one are
@@ -59,8 +74,8 @@ fn newest_at(lake: &mut Lake, us: i64) -> Result<Version> {
 pub(crate) fn worth(lake: &mut Lake, wanted: Version) -> Result<Version> {
     let floor = lake.state().floor;
     for version in floor + 1..=wanted {
-        let entry = lake.entry(version)?.ok_or(LogError::Gap { missing: version })?;
-        if entry.transactions.iter().any(|txn| txn.cause != Cause::Vacuum) {
+        let is_vacuum = |entry: Entry| entry.transactions.iter().all(|t| t.cause == Cause::Vacuum);
+        if !legible(lake, version..=version)?.is_some_and(is_vacuum) {
             return Ok(wanted);
         }
     }

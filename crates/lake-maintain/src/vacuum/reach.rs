@@ -6,11 +6,12 @@ use std::sync::Arc;
 use lake_core::edit::Action;
 use lake_core::entry::Entry;
 use lake_core::id::{SegmentId, TableId, Version};
+use lake_core::kind::Kind;
 use lake_core::segment::{Part, Segment};
 use lake_core::state::State;
 use lake_log::{Lake, LogError};
 
-use crate::error::Result;
+use crate::error::{MaintainError, Result};
 
 /// One file that the log names or has named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub(crate) struct Known {
 pub(crate) struct Reach {
     state: Arc<State>,
     files: HashMap<String, Known>,
+    /// Below this version an entry is damaged: of files that were gone by then nothing is
+    /// known.
+    blind: Option<(Version, MaintainError)>,
 }
 
 pub(crate) type Place = (TableId, Part);
@@ -37,8 +41,36 @@ pub(crate) struct Touched {
 }
 
 impl Reach {
+    /// From the oldest state from which every entry can be read.
     pub(crate) fn read(lake: &mut Lake) -> Result<Reach> {
-        let state = lake.oldest()?;
+        let (mut from, mut blind) = (lake.slots()?.boundary, None);
+        let mut outcome = lake.oldest().map_err(MaintainError::from);
+        loop {
+            let damage = match outcome.and_then(|state| Reach::from(state, lake, &mut from)) {
+                Ok(reach) => return Ok(Reach { blind, ..reach }),
+                Err(damage) if damage.kind() == Kind::Damaged => damage,
+                Err(error) => return Err(error),
+            };
+            let Some(next) = lake.checkpointed_after(from)? else { return Err(damage) };
+            blind = Some((next.version, damage));
+            outcome = Ok(next);
+        }
+    }
+
+    /// That no version before the damage can be opened any more, if there is some.
+    pub(crate) fn sees_from(&mut self, version: Version) -> Result<()> {
+        match self.blind.take_if(|(from, _)| *from > version) {
+            Some((_, damage)) => Err(damage),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn is_blind(&self) -> bool {
+        self.blind.is_some()
+    }
+
+    /// `at`: how far it came.
+    fn from(state: Arc<State>, lake: &mut Lake, at: &mut Version) -> Result<Reach> {
         let mut files = HashMap::new();
         for table in state.tables() {
             for (part, segment) in table.segments() {
@@ -46,9 +78,10 @@ impl Reach {
                 files.insert(table.path(part, segment), known);
             }
         }
-        let mut reach = Reach { state, files };
-        reach.follow(lake)?;
-        Ok(reach)
+        let mut reach = Reach { state, files, blind: None };
+        let followed = reach.follow(lake);
+        *at = reach.state.version;
+        followed.map(|()| reach)
     }
 
     /// Reads on to the newest version.

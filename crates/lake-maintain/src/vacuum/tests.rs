@@ -6,6 +6,7 @@ mod histories;
 mod leftovers;
 mod orphans;
 mod retention;
+mod stopped;
 mod undone;
 
 use std::collections::BTreeSet;

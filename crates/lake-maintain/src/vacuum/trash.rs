@@ -118,30 +118,52 @@ pub fn list(lake: &Lake) -> Result<Vec<Trashed>> {
     Ok(all)
 }
 
-/// Deletes what is in the trash for longer than the grace.
+/// Deletes what is in the trash for longer than the grace, as long as it `goes`.
 pub(crate) fn empty(
     root: &Root,
     now: i64,
     grace: Duration,
-    dry_run: bool,
+    goes: &dyn Fn() -> bool,
     foreign: &mut Vec<String>,
 ) -> Result<Count> {
     let mut gone = Count::default();
     let (trash, found) = batches(root)?;
-    for Trashed { name, at_us, .. } in found {
-        let age = u128::try_from(now.saturating_sub(at_us)).unwrap_or(0);
-        if age <= grace.as_micros() {
-            continue;
-        }
+    for batch in found.iter().filter(|batch| batch.is_older(now, grace)) {
         let mut visit = |dir: &Dir, file: &str, bytes| {
-            if dry_run || dir.unlink(file)? {
+            let goes = goes();
+            if goes && dir.unlink(file)? {
                 gone.add(bytes);
             }
-            Ok(!dry_run)
+            Ok(goes)
         };
-        Walk { tidy: !dry_run, foreign, visit: &mut visit }.through(&trash, &name)?;
+        Walk { tidy: true, foreign, visit: &mut visit }.through(&trash, &batch.name)?;
     }
     Ok(gone)
+}
+
+/// What that would be.
+pub(crate) fn count(
+    root: &Root,
+    now: i64,
+    grace: Duration,
+    foreign: &mut Vec<String>,
+) -> Result<Count> {
+    let mut all = Count::default();
+    let (trash, found) = batches(root)?;
+    for batch in found.iter().filter(|batch| batch.is_older(now, grace)) {
+        let mut visit = |_: &Dir, _: &str, bytes| {
+            all.add(bytes);
+            Ok(false)
+        };
+        Walk { tidy: false, foreign, visit: &mut visit }.through(&trash, &batch.name)?;
+    }
+    Ok(all)
+}
+
+impl Trashed {
+    fn is_older(&self, now: i64, grace: Duration) -> bool {
+        u128::try_from(now.saturating_sub(self.at_us)).unwrap_or(0) > grace.as_micros()
+    }
 }
 
 type Visit<'v> = dyn FnMut(&Dir, &str, u64) -> Result<bool> + 'v;

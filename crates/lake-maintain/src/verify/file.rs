@@ -110,6 +110,10 @@ fn compare(def: &TableDef, held: &Held, found: &Contents) -> Vec<What> {
     if found.rows != segment.rows {
         whats.push(What::Rows { found: found.rows, wanted: segment.rows });
     }
+    if segment.sum.is_some_and(|sum| sum != found.sum) {
+        let why = "its rows are not those that were written: their sum is another";
+        whats.push(What::Contents(why.to_owned()));
+    }
     if segment.range.is_some() && segment.range != found.range {
         let why = "its first and last keys are not those that the log has of it";
         whats.push(What::Range(why.to_owned()));

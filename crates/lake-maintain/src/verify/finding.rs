@@ -33,6 +33,10 @@ pub enum What {
     Columns(String),
     Footer(String),
     Mask(String),
+    /// A list of archived files is damaged.
+    List(String),
+    /// The same as of a segment's file, of one in the archive.
+    Archived(Box<What>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,14 @@ impl Finding {
     pub(super) fn of_file(path: &str, table: &str, held: &Held, what: What) -> Finding {
         let (path, table) = (path.to_owned(), Some(table.to_owned()));
         Finding { what, path, table, live: held.gone.is_none(), gone: held.gone }
+    }
+
+    pub(super) fn of_archive(path: String, table: &str, what: What) -> Finding {
+        let what = match what {
+            What::List(_) => what,
+            what => What::Archived(Box::new(what)),
+        };
+        Finding { what, path, table: Some(table.to_owned()), live: true, gone: None }
     }
 
     pub(super) fn ahead(path: String, start: Version) -> Finding {
@@ -93,6 +105,8 @@ impl Finding {
             What::Columns(_) => "file-columns",
             What::Footer(_) => "file-footer",
             What::Mask(_) => "file-mask",
+            What::List(_) => "archive-list",
+            What::Archived(_) => "archive-file",
         }
     }
 
@@ -107,7 +121,8 @@ impl Finding {
 
     /// Whether it is about a segment's file.
     pub fn is_of_file(&self) -> bool {
-        !matches!(self.what, What::Log(_) | What::Receipt(_) | What::Ahead(_))
+        use What::{Ahead, Archived, List, Log, Receipt};
+        !matches!(self.what, Log(_) | Receipt(_) | Ahead(_) | List(_) | Archived(_))
     }
 
     /// What is wrong.
@@ -116,28 +131,7 @@ impl Finding {
             Some(gone) => format!("; only versions before {gone} have it"),
             None => String::new(),
         };
-        let text = match &self.what {
-            What::Log(flaw) => return flaw_detail(flaw),
-            What::Receipt(why) => return why.clone(),
-            What::Ahead(start) => {
-                return format!(
-                    "it was begun at version {start}, which the log does not have: has it lost \
-                     its end?"
-                );
-            }
-            What::Missing => "the file is missing".to_owned(),
-            What::NoFile => "it is no regular file".to_owned(),
-            What::Size { found, wanted } => format!("it has {found} bytes instead of {wanted}"),
-            What::Hash => "its bytes do not match their hash".to_owned(),
-            What::Rows { found, wanted } => format!("it has {found} rows instead of {wanted}"),
-            What::Contents(why)
-            | What::Range(why)
-            | What::Symbols(why)
-            | What::Columns(why)
-            | What::Footer(why)
-            | What::Mask(why) => why.clone(),
-        };
-        text + &only
+        self.what.detail() + &only
     }
 
     /// What to do about it.
@@ -145,7 +139,8 @@ impl Finding {
         match &self.what {
             What::Log(flaw) => flaw_remedy(flaw).to_owned(),
             What::Receipt(_) => "compare with a backup of the lake".to_owned(),
-            What::Ahead(_) => "restore the newest entries of _lake/log from a backup".to_owned(),
+            What::List(_) | What::Archived(_) => "restore it from a backup".to_owned(),
+            What::Ahead(_) => "restore the newest entries from a copy of _lake/log".to_owned(),
             _ => match self.gone {
                 Some(_) => "restore it from a backup, or let the older versions go: \
                      lake-writer vacuum"
@@ -154,6 +149,32 @@ impl Finding {
                      backup, or give its rows up: repair --drop-damaged"
                     .to_owned(),
             },
+        }
+    }
+}
+
+impl What {
+    fn detail(&self) -> String {
+        match self {
+            What::Log(flaw) => flaw_detail(flaw),
+            What::Ahead(start) => format!(
+                "it was begun at version {start}, which the log does not have: has it lost its \
+                 end?"
+            ),
+            What::Missing => "the file is missing".to_owned(),
+            What::NoFile => "it is no regular file".to_owned(),
+            What::Size { found, wanted } => format!("it has {found} bytes instead of {wanted}"),
+            What::Hash => "its bytes do not match their hash".to_owned(),
+            What::Rows { found, wanted } => format!("it has {found} rows instead of {wanted}"),
+            What::Receipt(why)
+            | What::Contents(why)
+            | What::Range(why)
+            | What::Symbols(why)
+            | What::Columns(why)
+            | What::Footer(why)
+            | What::Mask(why) => why.clone(),
+            What::List(why) => format!("{why}: the archive's rows cannot be brought back"),
+            What::Archived(what) => what.detail(),
         }
     }
 }
@@ -191,17 +212,21 @@ fn flaw_remedy(flaw: &Flaw) -> &'static str {
     match flaw {
         Flaw::Lake(_) => "restore it from a backup, or lake-writer rebuild",
         Flaw::Missing { .. } | Flaw::Head | Flaw::Slot(_) => "lake-writer repair makes it anew",
-        Flaw::Entry { next: Some(_), .. } => "restore it from a backup",
+        // What lake-writer backup makes has no entries.
+        Flaw::Entry { next: Some(_), .. } => {
+            "restore it from a copy of _lake/log, or let all versions before the later ones go: \
+             lake-writer vacuum"
+        }
         Flaw::Entry { .. } => {
-            "restore it from a backup, or give these versions up: repair --drop-damaged"
+            "restore it from a copy of _lake/log, or give these versions up: repair --drop-damaged"
         }
         Flaw::Checkpoint { spare: true, .. } | Flaw::Spent { .. } => {
             "lake-writer repair moves it aside"
         }
-        Flaw::Checkpoint { .. } => "restore it from a backup",
+        Flaw::Checkpoint { .. } => "restore it from a copy of _lake/checkpoints",
         Flaw::End { .. } => {
-            "restore the entries from a backup, or give them up: repair --drop-damaged"
+            "restore the entries from a copy of _lake/log, or give them up: repair --drop-damaged"
         }
-        Flaw::Rule { .. } => "restore the log from a backup, and report it as a defect",
+        Flaw::Rule { .. } => "restore the log from a copy of _lake, and report it as a defect",
     }
 }

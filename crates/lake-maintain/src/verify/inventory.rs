@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use lake_core::edit::{Action, Cause, Transaction};
+use lake_core::edit::{Action, Cause, Sums, Transaction};
 use lake_core::entry::Entry;
 use lake_core::id::{SegmentId, TableId, Version};
 use lake_core::layout;
@@ -22,6 +22,9 @@ pub struct Held {
     /// The version that took it away; None: the newest has it.
     pub gone: Option<Version>,
 }
+
+/// Of a segment: of which schema it is, and the sum of its rows.
+type SchemaSum = (u32, Option<u64>);
 
 pub(super) struct BadReceipt {
     pub(super) path: String,
@@ -112,6 +115,7 @@ impl Witness for Inventory {
 /// What a compaction's receipt and its files contradict each other in.
 fn unbalanced(state: &State, txn: &Transaction) -> Option<(String, String)> {
     let (mut rows_in, mut rows_out, mut masked) = (0, 0, false);
+    let (mut read, mut written) = (Vec::new(), Vec::new());
     for action in &txn.actions {
         match action {
             Action::Remove { table, part, segments } => {
@@ -120,10 +124,12 @@ fn unbalanced(state: &State, txn: &Transaction) -> Option<(String, String)> {
                 for segment in live.iter().filter(|s| gone.contains(&s.id)) {
                     rows_in += segment.rows;
                     masked |= !segment.masks.is_empty();
+                    read.push((segment.schema_version, segment.sum));
                 }
             }
             Action::Add { segments, .. } => {
-                rows_out += segments.iter().map(|s| s.rows).sum::<u64>()
+                rows_out += segments.iter().map(|s| s.rows).sum::<u64>();
+                written.extend(segments.iter().map(|s| (s.schema_version, s.sum)));
             }
             _ => {}
         }
@@ -134,6 +140,15 @@ fn unbalanced(state: &State, txn: &Transaction) -> Option<(String, String)> {
         true => kept <= rows_in,
         false => kept == rows_in,
     };
+    if let Some(sums) = said.sums.filter(|sums| !proves(sums, &read, &written)) {
+        let Sums { read, written, superseded, deleted } = sums;
+        let why = format!(
+            "compaction says that rows with the sum {read:016x} became {written:016x}, \
+             {superseded:016x} superseded and {deleted:016x} deleted, which is not so of the \
+             sums that its inputs and outputs have"
+        );
+        return Some((said.table.to_string(), why));
+    }
     let fits = said.rows_in == rows_in && said.rows_written == rows_out && balanced;
     (!fits).then(|| {
         let (read, written, superseded) = (said.rows_in, said.rows_written, said.rows_superseded);
@@ -143,4 +158,16 @@ fn unbalanced(state: &State, txn: &Transaction) -> Option<(String, String)> {
         );
         (said.table.to_string(), why)
     })
+}
+
+/// Whether a receipt's sums are those of its files, as far as they have some, of one schema.
+fn proves(sums: &Sums, read: &[SchemaSum], written: &[SchemaSum]) -> bool {
+    let schema = written.first().map(|(schema, _)| *schema);
+    let total = |files: &[SchemaSum]| {
+        files.iter().try_fold(0u64, |total, (version, sum)| {
+            Some(total.wrapping_add(sum.filter(|_| Some(*version) == schema)?))
+        })
+    };
+    let is = |said: u64, total: Option<u64>| total.is_none_or(|total| total == said);
+    sums.balance() && is(sums.written, total(written)) && is(sums.read, total(read))
 }

@@ -26,6 +26,8 @@ pub enum Note {
     Staging(u64),
     /// So many transactions wait in the spool.
     Spool(u64),
+    /// So many lists of archived files are not in their place any more.
+    Archives(u64),
 }
 
 /// Returns the files that must have been committed by a version that the log has lost.

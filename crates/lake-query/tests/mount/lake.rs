@@ -110,6 +110,7 @@ fn add_to(lake: &mut Lake, part: Part, rows: Option<&Path>) -> String {
             rows: ROWS,
             bytes: 1,
             hash: 0,
+            sum: None,
             range: None,
             symbols: (part == Part::Packed).then(|| span.into()),
             rank: Rank::default(),

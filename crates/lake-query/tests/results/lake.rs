@@ -84,6 +84,7 @@ impl World {
                 rows: (to - from + 1) as u64,
                 bytes: 100,
                 hash: 0,
+                sum: None,
                 range: Some(Range::new(vec![Value::Int(from)], vec![Value::Int(to)])),
                 symbols: None,
                 rank: Rank::default(),

@@ -62,6 +62,14 @@ struct Open {
     last: Option<Vec<u8>>,
 }
 
+impl Open {
+    /// Of the numbers of some of the batch's rows.
+    fn sum(&self, runs: &[Range<usize>]) -> u64 {
+        let numbers = runs.iter().flat_map(|run| &self.numbers[run.clone()]);
+        numbers.fold(0, |sum: u64, number| sum.wrapping_add(*number))
+    }
+}
+
 impl Cursor {
     pub(super) fn new(
         place: usize,
@@ -282,13 +290,14 @@ impl Cursor {
         open.last = Some(open.keys.row(open.keys.num_rows() - 1).data().to_vec());
         let shown = open.visible.show(&shared.order, &open.batch)?;
         let visible: u64 = shown.runs.iter().map(|run| run.len() as u64).sum();
-        counts.read += shown.asked;
-        counts.hidden += shown.asked - visible;
+        let asked: u64 = shown.asked.iter().map(|run| run.len() as u64).sum();
+        counts.read += asked;
+        counts.hidden += asked - visible;
         if shared.options.sums {
             row_numbers(&open.batch, &mut open.numbers)?;
-            let shown = shown.runs.iter().flat_map(|run| &open.numbers[run.clone()]);
-            let sum = shown.fold(0, |sum: u64, number| sum.wrapping_add(*number));
-            counts.visible_sum = counts.visible_sum.wrapping_add(sum);
+            let (read, visible) = (open.sum(&shown.asked), open.sum(&shown.runs));
+            counts.read_sum = counts.read_sum.wrapping_add(read);
+            counts.visible_sum = counts.visible_sum.wrapping_add(visible);
         }
         open.runs = shown.runs.into_iter();
         self.open = Some(open);

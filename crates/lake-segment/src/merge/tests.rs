@@ -182,6 +182,7 @@ impl Disk {
             bytes: encoded.written.bytes,
             hash: encoded.written.hash,
             range: encoded.written.range,
+            sum: None,
             symbols: None,
             rank: Rank { version: n as u64 + 1, order: 0 },
             masks: Vec::new(),

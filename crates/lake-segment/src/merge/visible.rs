@@ -39,7 +39,7 @@ struct Ends {
 pub(super) struct Shown {
     pub(super) runs: Vec<Range<usize>>,
     /// Rows that were asked for, hidden ones too.
-    pub(super) asked: u64,
+    pub(super) asked: Vec<Range<usize>>,
 }
 
 impl Visible {
@@ -102,7 +102,8 @@ impl Visible {
         let rows = batch.num_rows();
         let all = self.values.is_none() && self.everybody.is_empty() && self.own.is_empty();
         if all && self.is_within(order, batch) {
-            return Ok(Shown { runs: std::iter::once(0..rows).collect(), asked: rows as u64 });
+            let whole = || std::iter::once(0..rows).collect();
+            return Ok(Shown { runs: whole(), asked: whole() });
         }
         let column = order.range.first().map(|c| batch.column(c.at));
         let search = match (&self.values, column) {
@@ -119,7 +120,7 @@ impl Visible {
         } else {
             std::iter::once(0..rows).collect()
         };
-        let mut shown = Shown { runs: Vec::new(), asked: 0 };
+        let mut shown = Shown { runs: Vec::new(), asked: Vec::new() };
         for group in groups {
             let own = if self.within.is_none() && self.own.is_empty() {
                 &[]
@@ -132,7 +133,7 @@ impl Visible {
             };
             let find = |ends: &Ends| ends.find(&group, search.as_ref());
             let asked = find(&self.asked);
-            shown.asked += asked.len() as u64;
+            shown.asked.push(asked.clone());
             subtract(asked, self.everybody.iter().chain(own).map(find), &mut shown.runs);
         }
         Ok(shown)

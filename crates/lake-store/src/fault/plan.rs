@@ -158,8 +158,8 @@ pub fn arm_here(plan: Plan) -> Armed {
     Armed(insert(Scope::Thread(thread::current().id()), plan))
 }
 
-/// Arms for whatever works on the lake at [`crate::Root::path`], until the guard
-/// is dropped.
+/// Arms for whatever works on the lake at [`crate::Root::path`], or on one beneath, until
+/// the guard is dropped.
 pub fn arm_at(root: &Path, plan: Plan) -> Armed {
     Armed(insert(Scope::Root(root.to_path_buf()), plan))
 }
@@ -233,7 +233,7 @@ impl Entry {
         let concerned = match &self.scope {
             Scope::Process => true,
             Scope::Thread(id) => *id == thread::current().id(),
-            Scope::Root(root) => root == at.root,
+            Scope::Root(root) => at.root.starts_with(root),
         };
         if !concerned {
             return None;

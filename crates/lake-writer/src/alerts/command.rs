@@ -7,8 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+use crate::stop::spawn;
 
 /// Killed, with all it started, when the time is up.
 pub(super) fn run(words: &[String], body: &str, timeout: Duration) -> Result<(), String> {
@@ -43,19 +45,6 @@ pub(super) fn run(words: &[String], body: &str, timeout: Duration) -> Result<(),
     }
 }
 
-/// A child inherits which signals are held back, and one that does not hear SIGTERM is
-/// none that `timeout` or a person can end. So for this moment they are not held back:
-/// a SIGTERM that comes right now ends the program at once, as a second one does.
-fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    let held = SigSet::thread_get_mask();
-    let _ = SigSet::empty().thread_set_mask();
-    let child = command.spawn();
-    if let Ok(held) = held {
-        let _ = held.thread_set_mask();
-    }
-    child
-}
-
 /// Who reads nothing, or not all, is no worse for it.
 fn finished(mut child: Child, written: std::io::Result<()>) -> Result<(), String> {
     let status = child.wait().map_err(|e| e.to_string())?;
@@ -68,6 +57,8 @@ fn finished(mut child: Child, written: std::io::Result<()>) -> Result<(), String
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::SigSet;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);

@@ -71,7 +71,10 @@ impl Alerts {
         let webhook = config.text(WEBHOOK).map(|text| {
             Url::parse(text).map_err(|why| {
                 let failure = Failure::bad_input(format!("lake.toml: {WEBHOOK}: {why}"));
-                failure.hint("for anything else than http:// there is alerts.command, such as curl")
+                failure.hint(format!(
+                    "for anything else than http:// there is alerts.command, such as \
+                     [\"curl\", \"-fsS\", \"--json\", \"@-\", \"{text}\"]"
+                ))
             })
         });
         let command = config.list(COMMAND).map(<[String]>::to_vec);
@@ -165,12 +168,15 @@ mod tests {
             ("alerts.spool_rwos = 1", "no setting \"alerts.spool_rwos\""),
             ("alerts.command = \"page\"", "alerts.command must be a list"),
             ("alerts.command = []", "alerts.command names no program"),
-            ("alerts.webhook = \"https://a/b\"", "alerts.webhook: "),
+            ("alerts.webhook = \"https://a/b\"", "alerts.webhook: https://a/b takes TLS"),
+            ("alerts.webhook = \"ftp://a/b\"", "alerts.webhook: "),
             ("alerts.repeat = 5", "cannot use alerts.repeat"),
         ] {
             let failure = alerts(text).unwrap_err();
             assert_eq!(failure.kind.exit_code(), 2, "{text}");
             assert!(failure.message.contains(part), "{failure:?}");
+            let names_curl = failure.hint.as_ref().is_some_and(|hint| hint.contains("\"curl\""));
+            assert_eq!(names_curl, text.contains("://"), "{failure:?}");
         }
     }
 }

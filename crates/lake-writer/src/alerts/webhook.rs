@@ -26,6 +26,9 @@ impl Url {
         if text.chars().any(|c| c.is_control() || c.is_whitespace() || !c.is_ascii()) {
             return Err("an address has no blanks and is ASCII".into());
         }
+        if text.starts_with("https://") {
+            return Err(format!("{text} takes TLS, which the web hook does not speak"));
+        }
         let Some(rest) = text.strip_prefix("http://") else {
             return Err(format!("{text} does not begin with http://"));
         };

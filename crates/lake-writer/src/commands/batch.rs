@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use lake_cli::{Failure, parse};
+use lake_core::archive::is_reserved;
 use lake_ingest::{Layout, Mode, OnError, Options};
 
 use super::mode::ModeName;
@@ -55,6 +56,9 @@ pub(crate) fn producer(text: &str) -> Result<String, String> {
     const MOST: usize = 256;
     if text.is_empty() || text.len() > MOST || text.chars().any(char::is_control) {
         return Err(format!("1 to {MOST} bytes without control characters"));
+    }
+    if is_reserved(text) {
+        return Err("archive/ and unarchive/ are the archive's own names".to_owned());
     }
     Ok(text.to_owned())
 }

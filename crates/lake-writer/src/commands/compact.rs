@@ -11,6 +11,7 @@ use lake_maintain::policy::Policy;
 use lake_store::{Deadline, Stopwatch};
 
 use crate::failure::of_maintain;
+use crate::settings;
 use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
@@ -22,7 +23,13 @@ Examples:
 
 Small files become few, sorted by symbol and key; no query sees another row before than after.
 Several can run at once, beside writers and readers, and any can be killed at any time. Files
-that were merged stay for older versions and running queries until lake-writer vacuum.";
+that were merged stay for older versions and running queries until lake-writer vacuum.
+
+lake.toml can say what it takes, for the task of the same name, too:
+
+  [compact]
+  max_memory = \"1GiB\"
+  jobs = 2";
 
 /// Merge small files into few
 #[derive(Debug, clap::Args)]
@@ -37,13 +44,13 @@ pub(crate) struct Compact {
     /// Runs of files that a symbol's rows may lie in before some are merged
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// Memory for merging
-    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = parse::size)]
-    max_memory: u64,
+    /// Memory for merging [default: what lake.toml says, or 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    max_memory: Option<u64>,
     /// Begin nothing new after so many seconds
     #[arg(long, value_name = "S")]
     max_seconds: Option<u64>,
-    /// Threads that merge [default: all processors]
+    /// Threads that merge [default: what lake.toml says, or all processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Print what would be merged and why, merge nothing
@@ -74,9 +81,7 @@ impl Compact {
     pub(crate) fn run(self, lake: &Path, console: &mut Console) -> Result<Outcome, Failure> {
         let signals = Signals::hold();
         lake_store::process::raise_file_limit();
-        if let Some(jobs) = self.jobs {
-            lake_ingest::set_workers(jobs.into()).map_err(Failure::bug)?;
-        }
+        let merging = settings::merging(lake, self.max_memory, self.jobs)?;
         let runs = usize::from(self.runs);
         let policy = Policy { runs, full: self.full, ..Policy::default() };
         let mut lake = compact::open(lake).map_err(of_maintain)?;
@@ -87,7 +92,7 @@ impl Compact {
         }
         let options = CompactOptions {
             policy,
-            memory: usize::try_from(self.max_memory).unwrap_or(usize::MAX),
+            memory: merging.memory,
             deadline: match self.max_seconds {
                 Some(seconds) => Deadline::after(Duration::from_secs(seconds)),
                 None => Deadline::never(),
@@ -98,7 +103,9 @@ impl Compact {
         signals.watch(move || stopped.stop.store(true, Ordering::Relaxed));
         let (clock, shown) = (Stopwatch::start(), watched.clone());
         let progress = console.progress(move || tally(&clock, &shown));
-        let done = compact::compact(&mut lake, &self.tables, &options, &*watched);
+        let done = compact::on_threads(merging.jobs, || {
+            compact::compact(&mut lake, &self.tables, &options, &*watched)
+        });
         drop(progress);
         let done = done.map_err(of_maintain)?;
         console.out.committed();

@@ -16,6 +16,7 @@ mod input;
 mod mode;
 mod new_table;
 pub(crate) mod quarantine;
+mod reading;
 pub(crate) mod rebuild;
 mod receipt;
 pub(crate) mod repair;

@@ -1,13 +1,11 @@
 use std::path::Path;
 
 use lake_cli::render::Record;
-use lake_cli::{Console, Failure, Outcome, Tally, human};
+use lake_cli::{Console, Failure, Outcome, human};
 use lake_maintain::rebuild::{self, Doubt, Options, Rebuilt, UNKNOWN};
-use lake_maintain::verify::Meter;
-use lake_store::Stopwatch;
 
+use super::reading::read;
 use crate::failure::of_maintain;
-use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,10 +16,11 @@ For a lake whose _lake, or its log, is lost for good: a backup is better. Every 
 warehouse is read, and what is whole goes into a new log under a new lake id. A merged file's
 footer names what it was merged of, so that no row counts twice. Stop all writers before.
 
-What is not in the files cannot come back: rows deleted by range, replace or restore and not
-compacted since show again; tags, checks, defaults and history are gone; a batch sent again is
-known only where its own files are still there. What is left of _lake is moved to _lake-lost-*,
-and files that do not count stay where they are.
+What is not in the files cannot come back: rows that were taken away by range, replace, retention
+or restore show again, unless vacuum has removed their files since; tags, checks, defaults and
+history are gone; a batch sent again is known only where its own files are still there. Archived
+rows stay in the archive, and unarchive brings them back. What is left of _lake is moved to
+_lake-lost-*, and files that do not count stay where they are.
 
 Refused when the lake has a log that can be read (see repair). Exits 1 when files could not be
 used or are doubtful; stderr names them.";
@@ -43,18 +42,9 @@ const SHOWN: usize = 20;
 
 impl Rebuild {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let signals = Signals::hold();
-        lake_store::process::raise_file_limit();
-        let (meter, clock) = (Meter::default(), Stopwatch::start());
-        let stopped = meter.clone();
-        signals.watch(move || stopped.stop());
-        let shown = {
-            let meter = meter.clone();
-            console.progress(move || tally(&meter, &clock))
-        };
         let options = Options { dry_run: self.dry_run, accept_unsafe_fs: self.accept_unsafe_fs };
-        let done = rebuild::rebuild(path, &options, &meter);
-        drop(shown);
+        let stage = ["reading the files"; 2];
+        let (done, _) = read(console, stage, |meter| rebuild::rebuild(path, &options, meter));
         let done = done.map_err(of_maintain)?;
         if !self.dry_run {
             console.out.committed();
@@ -73,17 +63,6 @@ impl Rebuild {
     }
 }
 
-fn tally(meter: &Meter, clock: &Stopwatch) -> Tally {
-    let (files, due) = meter.files();
-    Tally {
-        elapsed: clock.elapsed(),
-        rows: meter.rows(),
-        share: (due > 0).then(|| files as f64 / due as f64),
-        stage: Some("reading the files"),
-        ..Tally::default()
-    }
-}
-
 fn record(done: &Rebuilt) -> Record {
     Record::new()
         .with("version", done.version)
@@ -93,6 +72,7 @@ fn record(done: &Rebuilt) -> Record {
         .with("bytes", done.bytes)
         .with("replaced_files", done.replaced)
         .with("redundant_files", done.redundant)
+        .with("archives", done.archives)
         .with("unusable_files", done.unusable.len() as u64)
         .with("doubtful_files", done.doubtful.len() as u64)
         .with("old_system", done.old_system.clone())

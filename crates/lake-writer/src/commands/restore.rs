@@ -17,6 +17,7 @@ Examples:
 
 With --to the rows of all tables become what they were, as a new version: what was in between
 stays readable. Schemas stay as they are; a table that was not there then is empty afterwards.
+Archives made since then count no more: what was in them is in the tables, as it was.
 
 With --from a new lake, with an id of its own, is made of a backup: --lake names a directory that
 is not there yet, or an empty lake. Every file is compared with its hash. If it is killed, there
@@ -48,8 +49,18 @@ impl Restore {
             .with("restored", done.from)
             .with("segments_added", done.segments_added)
             .with("segments_removed", done.segments_removed)
-            .with("rows", done.rows);
+            .with("rows", done.rows)
+            .with("archives_undone", done.archives_undone);
         console.record(&record)?;
+        for (table, seq) in &done.archives_empty {
+            let newest = done.version - 1;
+            console.warn(format!(
+                "the rows of archive {seq} of table {table} were brought back after version {}, \
+                 and so are neither in the table nor in the archive now; until vacuum lets it go, \
+                 version {newest} has them",
+                done.from
+            ));
+        }
         Ok(Outcome::Done)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lake_cli::render::{Column, Record, Rows};
 use lake_cli::{Console, Failure, Outcome, human, parse};
+use lake_core::kind::Kind;
 use lake_core::schema::TableDef;
 use lake_core::value::timestamp_text;
 use lake_ingest::quarantine::{self, Quarantined};
@@ -27,6 +28,7 @@ Examples:
   lake-writer retain bars --older-than 90d --dry-run
   lake-writer retain bars --older-than 90d --archive
   lake-writer retain bars --before 2026-01-01
+  lake-writer retain bars --before 2016-01-01 --drop     (where lake.toml says archive)
   lake-writer retain ticks --older-than 1h --by commit
 
 By order, rows go whose first order column is older; by commit, whole files whose newest row was
@@ -64,6 +66,9 @@ pub(crate) struct Retain {
     /// Keep the rows in archive/TABLE/
     #[arg(long, requires = "table")]
     archive: bool,
+    /// Drop the rows for good, also where lake.toml says archive
+    #[arg(long, requires = "table", conflicts_with = "archive")]
+    drop: bool,
     /// Count rows, bytes and files of each symbol, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -100,16 +105,15 @@ impl Retain {
         let (watch, shown) = (Stopwatch::start(), watched.clone());
         let progress = console.progress(move || tally(&watch, &shown));
         let mut done = Vec::new();
-        for job in &jobs {
-            done.push((job, retained(&mut lake, job, &*watched)?));
-            console.out.committed();
-        }
+        let committed = &mut || console.out.committed();
+        let failed = all_retained(&mut lake, &jobs, &*watched, &mut done, committed);
         for file in &rejected {
             quarantine::remove(lake.root(), &file.name).map_err(of_ingest)?;
             console.out.committed();
         }
         drop(progress);
         match (&self.table, done.as_slice()) {
+            (Some(_), []) => {}
             (Some(_), [(job, done)]) => console.record(&record(job, done))?,
             _ => console.rows(&receipts(&done, &rejected))?,
         }
@@ -117,7 +121,11 @@ impl Retain {
         if self.table.is_none() && jobs.is_empty() {
             console.note("lake.toml has an age for no table: see lake-writer retain --help");
         }
-        Ok(Outcome::Done)
+        if self.table.is_none() {
+            let absent = absent(path, &lake)?;
+            absent.into_iter().for_each(|why| console.warn(why));
+        }
+        failed.map_or(Ok(Outcome::Done), Err)
     }
 
     fn jobs(&self, path: &Path, lake: &Lake, now: i64) -> Result<Vec<Job>, Failure> {
@@ -168,7 +176,12 @@ impl Retain {
                 )));
             }
         };
-        Ok(Job { table: def.name.clone(), by, cut, archive: self.archive || said.archive })
+        Ok(Job {
+            table: def.name.clone(),
+            by,
+            cut,
+            archive: self.archive || said.archive && !self.drop,
+        })
     }
 }
 
@@ -179,24 +192,66 @@ fn order_value(def: &TableDef, text: &str) -> Result<Cut, Failure> {
     })
 }
 
-/// Does what lake.toml says of all tables and of rejected rows; returns what became of each
-/// table, and how many files of rejected rows went.
-pub(crate) fn carry_out(
-    path: &Path,
-    lake: &mut Lake,
-    watch: &dyn Watch,
-) -> Result<(Vec<(String, Retained)>, u64), Failure> {
+/// What `carry_out` did.
+pub(crate) struct Done {
+    /// What became of each table.
+    pub(crate) tables: Vec<Retained>,
+    /// Files of rejected rows that went.
+    pub(crate) rejected: u64,
+    /// Of a table, or of settings: the rest was done.
+    pub(crate) failed: Option<Failure>,
+}
+
+/// Does what lake.toml says of all tables and of rejected rows.
+pub(crate) fn carry_out(path: &Path, lake: &mut Lake, watch: &dyn Watch) -> Result<Done, Failure> {
     let now = clock::now_us();
+    let jobs = Retain::default().jobs(path, lake, now)?;
     let mut done = Vec::new();
-    for job in Retain::default().jobs(path, lake, now)? {
-        let one = retained(lake, &job, watch)?;
-        done.push((job.table, one));
-    }
+    let failed = all_retained(lake, &jobs, watch, &mut done, &mut || ());
     let rejected = too_old(path, lake.root(), now)?;
     for file in &rejected {
         quarantine::remove(lake.root(), &file.name).map_err(of_ingest)?;
     }
-    Ok((done, rejected.len() as u64))
+    let absent = absent(path, lake)?.into_iter().next().map(Failure::bad_input);
+    let tables = done.into_iter().map(|(_, one)| one).collect();
+    Ok(Done { tables, rejected: rejected.len() as u64, failed: failed.or(absent) })
+}
+
+/// Settings that are nobody's.
+fn absent(path: &Path, lake: &Lake) -> Result<Vec<String>, Failure> {
+    let mut names = settings::retained(path)?;
+    names.retain(|name| !lake.state().tables().any(|table| table.def.name == *name));
+    let why = |name| {
+        format!("lake.toml says how long rows of table {name} stay, and there is no such table")
+    };
+    Ok(names.into_iter().map(why).collect())
+}
+
+/// One table that fails does not keep the others; the first failure is told.
+fn all_retained<'j>(
+    lake: &mut Lake,
+    jobs: &'j [Job],
+    watch: &dyn Watch,
+    done: &mut Vec<(&'j Job, Retained)>,
+    committed: &mut dyn FnMut(),
+) -> Option<Failure> {
+    let mut first = None;
+    for job in jobs {
+        match retained(lake, job, watch) {
+            Ok(one) => {
+                done.push((job, one));
+                committed();
+            }
+            Err(failure) if failure.kind == Kind::Interrupted => return Some(failure),
+            Err(mut failure) => {
+                if jobs.len() > 1 {
+                    failure.message = format!("table {}: {}", job.table, failure.message);
+                }
+                first.get_or_insert(failure);
+            }
+        }
+    }
+    first
 }
 
 fn retained(lake: &mut Lake, job: &Job, watched: &dyn Watch) -> Result<Retained, Failure> {

@@ -16,8 +16,9 @@ Examples:
   lake-writer run --once                   (in a crontab: what is due by now, then end)
   lake-writer tasks list
 
-The tasks are drain, compact and health, each five minutes, and vacuum, each hour. lake.toml says
-it otherwise, by five fields of cron or @hourly, @daily, @weekly, @monthly:
+The tasks are drain, compact and health, each five minutes, vacuum, each hour, and retain, at two
+in the morning. lake.toml says it otherwise, by five fields of cron or @hourly, @daily, @weekly,
+@monthly:
 
   [tasks]
   zone = \"Asia/Shanghai\"                   (of the clock they go by; default UTC)
@@ -33,7 +34,8 @@ Several can run over one lake: a task is never run twice at once nor twice for o
 schedule, and any can be killed at any time. One that fails is told on stderr and does not end the
 others. Each run is a line of JSON on stdout, and in lake-writer tasks history.
 
-SIGTERM or Ctrl-C: nothing new is begun, a compaction stops where it is, and it exits 0.";
+SIGTERM or Ctrl-C: nothing new is begun, a compaction or an archiving stops where it is, and it
+exits 0.";
 
 /// Run the maintenance tasks when they are due
 #[derive(Debug, clap::Args)]

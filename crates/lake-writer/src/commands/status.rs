@@ -3,7 +3,9 @@ use std::path::Path;
 use lake_cli::render::{Column, Record, Rows};
 use lake_cli::{Console, Failure, Format, Outcome};
 use lake_core::edit::Cause;
+use lake_core::entry::Entry;
 use lake_core::id::Version;
+use lake_core::kind::Kind;
 use lake_core::layout;
 use lake_core::segment::SegmentKind;
 use lake_core::state::{State, Table};
@@ -109,11 +111,19 @@ fn line(lake: &mut Lake, table: &Table) -> Result<Line, LogError> {
         }
     }
     if let Some(version) = oldest
-        && let Some(entry) = lake.entry(version)?
+        && let Some(entry) = entry(lake, version)?
     {
         line.oldest_increment_s = Some((clock::now_us() - entry.at_us).max(0) / 1_000_000);
     }
     Ok(line)
+}
+
+/// None also of one that is damaged: verify tells that, and the lake may be open all the same.
+fn entry(lake: &mut Lake, version: Version) -> Result<Option<Entry>, LogError> {
+    match lake.entry(version) {
+        Err(damage) if damage.kind() == Kind::Damaged => Ok(None),
+        entry => entry,
+    }
 }
 
 fn waiting(
@@ -151,7 +161,7 @@ fn last_vacuum(
     let mut logged = None;
     let first = state.version.saturating_sub(SEARCHED).max(state.floor);
     for version in (first..=state.version).rev() {
-        let Some(entry) = lake.entry(version)? else { break };
+        let Some(entry) = entry(lake, version)? else { break };
         if entry.transactions.iter().any(|txn| txn.cause == Cause::Vacuum) {
             logged = Some(entry.at_us);
             break;
@@ -165,7 +175,7 @@ fn last_vacuum(
 fn last_compaction(lake: &mut Lake, state: &State) -> Result<Option<String>, LogError> {
     let bases = state.tables().flat_map(Table::segments).map(|(_, s)| s);
     let newest = bases.filter(|s| s.kind == SegmentKind::Base).map(|s| s.added).max();
-    let entry = newest.map(|version| lake.entry(version)).transpose()?.flatten();
+    let entry = newest.map(|version| entry(lake, version)).transpose()?.flatten();
     Ok(entry.map(|entry| timestamp_text(entry.at_us)))
 }
 

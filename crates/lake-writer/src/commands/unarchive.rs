@@ -2,9 +2,10 @@ use std::path::Path;
 
 use lake_cli::render::{Column, Record, Rows};
 use lake_cli::{Console, Failure, Outcome};
+use lake_core::archive::{Standing, standing};
 use lake_core::edit::Receipt;
 use lake_core::value::{Value, timestamp_text};
-use lake_ingest::{Options, Writer};
+use lake_ingest::{Ingested, Options, Writer};
 use lake_log::{Access, Lake};
 use lake_maintain::archive::{Listed, list};
 use lake_maintain::{retain, vacuum};
@@ -65,9 +66,11 @@ impl Unarchive {
         let progress = report.progress(|| Some(size), console);
         let (mut version, mut all) = (lake.state().version, Receipt::default());
         let mut writer = Writer::new(lake);
+        let mut archives = 0u64;
         for listed in &found {
-            let done = writer.unarchive(&listed.archive, &options).map_err(of_ingest)?;
+            let Some(done) = bring(&mut writer, listed, &options)? else { continue };
             console.out.committed();
+            archives += 1;
             version = done.version;
             all.rows_in += done.receipt.rows_in;
             all.rows_written += done.receipt.rows_written;
@@ -81,13 +84,32 @@ impl Unarchive {
         let record = Record::new()
             .with("version", version)
             .with("table", self.table)
-            .with("archives", found.len() as u64)
+            .with("archives", archives)
             .with("rows_in", all.rows_in)
             .with("rows_written", all.rows_written)
             .with("rows_superseded", all.rows_superseded)
             .with("elapsed_ms", clock.elapsed().as_millis() as u64);
         console.record(&record)?;
         Ok(Outcome::Done)
+    }
+}
+
+/// None: another has brought it back, and its files may be gone already.
+fn bring(
+    writer: &mut Writer,
+    listed: &Listed,
+    options: &Options,
+) -> Result<Option<Ingested>, Failure> {
+    let Listed { def, archive, .. } = listed;
+    match writer.unarchive(archive, options) {
+        Ok(done) => Ok((!done.duplicate).then_some(done)),
+        Err(error) => {
+            let now = writer.lake().refresh().map_err(of_log)?;
+            match standing(now, &def.name, archive.seq) {
+                Standing::Restored => Ok(None),
+                _ => Err(of_ingest(error)),
+            }
+        }
     }
 }
 

@@ -1,28 +1,33 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lake_cli::render::Record;
 use lake_cli::{Console, Failure, Outcome, Tally, human, parse};
+use lake_core::kind::Kind;
 use lake_log::{Access, Lake};
-use lake_maintain::vacuum::{self, Count, Hold, Holder, Meter, Options, Phase, Report};
-use lake_store::Stopwatch;
+use lake_maintain::vacuum::{self, Count, Cut, Hold, Holder, Meter, Options, Phase, Report};
+use lake_store::{Deadline, Stopwatch};
 use serde_json::{Value, json};
 
 use crate::failure::{of_log, of_maintain};
 use crate::settings;
+use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
   lake-writer vacuum --dry-run
   lake-writer vacuum
-  lake-writer vacuum --grace 7d
+  lake-writer vacuum --grace 7d --max-seconds 300
   lake-writer vacuum --grace 0s        (only the newest version stays, and what is held)
 
 What stays: every version that was the newest at any time within the grace, a tagged version and
 all after it, the files of every query that runs, and what a living writer has not committed yet.
 Nobody is waited for and no query fails. What a compaction, a delete or a killed writer left goes
 to _lake/trash and comes back by lake-writer undelete, until a vacuum finds it there for longer
-than the grace. Files that are not the lake's are left alone and told.
+than the grace. Files that are not the lake's are left alone and told. It may be stopped, or
+killed, at any time: the next one goes on.
 
 The grace is for readers outside of these programs, such as a mounted analysis.duckdb; lake.toml
 can say it:
@@ -47,6 +52,9 @@ pub(crate) struct Vacuum {
     /// [default: 0.5, from 64 MiB on]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     max_share: Option<f64>,
+    /// End after so many seconds, between two files; the next vacuum goes on
+    #[arg(long, value_name = "S")]
+    max_seconds: Option<u64>,
     /// Say what would go and what is held, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -59,12 +67,17 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Vacuum {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
+        let signals = Signals::hold();
         lake_store::process::raise_file_limit();
         let grace = settings::vacuum_grace(path, self.grace)?;
         let access = if self.dry_run { Access::Read } else { Access::Write };
         let mut lake = Lake::open(path, access).map_err(of_log)?;
         let options = Options { grace, max_share: self.max_share, dry_run: self.dry_run };
-        let (meter, watch) = (Meter::default(), Stopwatch::start());
+        let stop = Arc::<AtomicBool>::default();
+        let span = self.max_seconds.map_or(Duration::MAX, Duration::from_secs);
+        let meter = Meter::until(stop.clone(), Deadline::after(span));
+        signals.watch(move || stop.store(true, Ordering::Relaxed));
+        let watch = Stopwatch::start();
         let shown = {
             let meter = meter.clone();
             console.progress(move || tally(&meter, &watch))
@@ -76,7 +89,17 @@ impl Vacuum {
         }
         console.record(&record(&done, watch.elapsed()))?;
         told(&done, &options, watch.elapsed(), console);
-        Ok(Outcome::Done)
+        match done.cut {
+            Some(Cut::Stopped) => {
+                let message = "stopped; what was moved or deleted stays so, the rest is left";
+                Err(Failure::new(Kind::Interrupted, message).hint("the next vacuum goes on"))
+            }
+            Some(Cut::Late) => {
+                console.note("the time is up, the next vacuum goes on");
+                Ok(Outcome::Done)
+            }
+            None => Ok(Outcome::Done),
+        }
     }
 }
 

@@ -2,13 +2,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use lake_cli::render::{Column, Rows};
-use lake_cli::{Console, Failure, Outcome, Tally, human};
+use lake_cli::{Console, Failure, Outcome, human};
 use lake_core::kind::Kind;
-use lake_maintain::verify::{self, Depth, Finding, Meter, Note, Report};
-use lake_store::Stopwatch;
+use lake_maintain::verify::{self, Depth, Finding, Note, Report};
 
+use super::reading::read;
 use crate::failure::{of_log, of_maintain};
-use crate::stop::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,9 +16,9 @@ Examples:
   lake-writer verify --format json > report.json; lake-writer repair report.json
 
 Without --deep: the log is one unbroken chain, each checkpoint tells what the entries tell, every
-rule holds, the receipts of compactions add up, and every file that a version still needs is there
-with its size. With --deep also: each file's hash, that it decodes, its rows, their order, key
-range and symbols, its columns, and what its footer says.
+rule holds, the receipts of compactions add up, and every file that a version still needs, or that
+is in the archive, is there with its size. With --deep also: each file's hash, that it decodes, its
+rows, their order, key range and symbols, its columns, and what its footer says.
 
 One finding a line, none if all is well. What killed processes left and what is not the lake's is
 told on stderr and is no finding. Nothing is changed and nobody waits; vacuum keeps what is read.
@@ -40,38 +39,18 @@ const SHOWN: usize = 5;
 
 impl Verify {
     pub(crate) fn run(self, path: &Path, console: &mut Console) -> Result<Outcome, Failure> {
-        let signals = Signals::hold();
-        lake_store::process::raise_file_limit();
-        let (meter, clock) = (Meter::default(), Stopwatch::start());
-        let stopped = meter.clone();
-        signals.watch(move || stopped.stop());
-        let shown = {
-            let (meter, deep) = (meter.clone(), self.deep);
-            console.progress(move || tally(&meter, &clock, deep))
-        };
         let depth = if self.deep { Depth::All } else { Depth::Sizes };
-        let report = verify::run(path, &depth, &meter);
-        drop(shown);
+        let stage = ["reading the log", "looking at files"];
+        let (report, elapsed) = read(console, stage, |meter| verify::run(path, &depth, meter));
         let report = report.map_err(of_maintain)?;
         console.rows(&rows(&report.findings))?;
         console.out.flush()?;
-        told(&report, self.deep, clock.elapsed(), console);
+        told(&report, self.deep, elapsed, console);
         match (report.closed, report.findings.is_empty()) {
             (Some(error), _) => Err(Failure { kind: Kind::Damaged, ..of_log(error) }),
             (None, true) => Ok(Outcome::Done),
             (None, false) => Ok(Outcome::No),
         }
-    }
-}
-
-fn tally(meter: &Meter, clock: &Stopwatch, deep: bool) -> Tally {
-    let (files, due) = meter.files();
-    Tally {
-        elapsed: clock.elapsed(),
-        rows: if deep { meter.rows() } else { 0 },
-        share: (due > 0).then(|| files as f64 / due as f64),
-        stage: Some(if due == 0 { "reading the log" } else { "looking at files" }),
-        ..Tally::default()
     }
 }
 
@@ -139,6 +118,10 @@ fn sentence(note: &Note) -> String {
                 human::count(*n)
             )
         }
+        Note::Archives(n) => format!(
+            "{} not in the archive directory any more: their rows are in no file of this lake",
+            counted(*n, "archive is", "archives are")
+        ),
         Note::Spool(n) => format!(
             "{} in the spool; the next writer or lake-writer drain commits what can be",
             counted(*n, "transaction", "transactions")

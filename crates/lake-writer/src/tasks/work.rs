@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lake_cli::{Failure, human};
 use lake_core::kind::Kind;
 use lake_log::{Access, Lake};
+use lake_maintain::MaintainError;
 use lake_maintain::compact::{self, CompactOptions, Compacted, Left, Watch};
 use lake_maintain::policy::Policy;
 use lake_maintain::vacuum::{self, Meter, Options};
@@ -15,10 +16,8 @@ use lake_store::Deadline;
 use super::Task;
 use crate::commands::retain as due;
 use crate::failure::{of_log, of_maintain};
+use crate::settings::Merging;
 use crate::{alerts, settings};
-
-/// As `compact` takes.
-const MEMORY: usize = 512 << 20;
 
 /// What a task has done.
 #[derive(Debug, Default)]
@@ -41,7 +40,7 @@ pub(super) fn work(task: Task, lake: &Path, stop: &Arc<AtomicBool>) -> Result<Wo
         Task::Drain => drain(lake),
         Task::Retain => retain(lake, stop),
         Task::Compact => compact(lake, stop),
-        Task::Vacuum => vacuum(lake),
+        Task::Vacuum => vacuum(lake, stop),
         Task::Health => health(lake),
     }
 }
@@ -62,9 +61,9 @@ fn drain(lake: &Path) -> Result<Work, Failure> {
 /// What lake.toml says of the age of rows, and of rejected ones.
 fn retain(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
     let mut lake = Lake::open(path, Access::Write).map_err(of_log)?;
-    let (done, rejected) = due::carry_out(path, &mut lake, &Stopping(stop.clone()))?;
-    let files: u64 = done.iter().map(|(_, one)| one.segments_removed + one.segments_masked).sum();
-    let message = match (done.len(), rejected) {
+    let done = due::carry_out(path, &mut lake, &Stopping(stop.clone()))?;
+    let files = done.tables.iter().map(|one| one.segments_removed + one.segments_masked).sum();
+    let message = match (done.tables.len(), done.rejected) {
         (0, 0) => "lake.toml has an age for nothing".to_owned(),
         (tables, rejected) => format!(
             "old rows went from {} files of {tables} tables, {} files of rejected rows",
@@ -72,7 +71,7 @@ fn retain(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
             human::count(rejected)
         ),
     };
-    Ok(Work::done(message))
+    Ok(Work { message, failure: done.failed, damaged: 0 })
 }
 
 struct Stopping(Arc<AtomicBool>);
@@ -84,12 +83,12 @@ impl Watch for Stopping {
 }
 
 fn compact(lake: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
+    let Merging { memory, jobs } = settings::merging(lake, None, None)?;
     let mut lake = compact::open(lake).map_err(of_maintain)?;
-    let options =
-        CompactOptions { policy: Policy::default(), memory: MEMORY, deadline: Deadline::never() };
+    let options = CompactOptions { policy: Policy::default(), memory, deadline: Deadline::never() };
     let watch = Stopping(stop.clone());
-    let done = compact::compact(&mut lake, &[], &options, &watch).map_err(of_maintain)?;
-    Ok(compacted(&done))
+    let done = compact::on_threads(jobs, || compact::compact(&mut lake, &[], &options, &watch));
+    Ok(compacted(&done.map_err(of_maintain)?))
 }
 
 fn compacted(done: &Compacted) -> Work {
@@ -117,11 +116,15 @@ fn compacted(done: &Compacted) -> Work {
     Work { message, damaged, failure }
 }
 
-fn vacuum(path: &Path) -> Result<Work, Failure> {
+fn vacuum(path: &Path, stop: &Arc<AtomicBool>) -> Result<Work, Failure> {
     let grace = settings::vacuum_grace(path, None)?;
     let mut lake = Lake::open(path, Access::Write).map_err(of_log)?;
     let options = Options { grace, max_share: None, dry_run: false };
-    let done = vacuum::run(&mut lake, &options, &Meter::default()).map_err(of_maintain)?;
+    let meter = Meter::until(stop.clone(), Deadline::never());
+    let done = vacuum::run(&mut lake, &options, &meter).map_err(of_maintain)?;
+    if done.cut.is_some() {
+        return Err(of_maintain(MaintainError::Stopped));
+    }
     Ok(Work::done(format!(
         "{} files to the trash, {} deleted from it",
         human::count(done.superseded.files + done.orphans.files),

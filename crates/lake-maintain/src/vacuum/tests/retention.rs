@@ -161,3 +161,34 @@ fn a_dry_run_changes_nothing_and_tells_all() {
     let done = vacuum(dir.path(), &now_or_never());
     assert_eq!(done.superseded, report.superseded);
 }
+
+#[test]
+fn a_damaged_entry_stops_it_until_no_version_before_it_can_be_opened() {
+    let dir = new_lake();
+    come_and_gone(dir.path());
+    let mut work = Workload::open(dir.path(), "more").unwrap();
+    for n in 0..140 {
+        version_of(&work.append(&[symbol("B")], 10 + n).unwrap());
+        if n % 2 == 0 {
+            version_of(&work.clear(&symbol("B")).unwrap());
+        }
+    }
+    drop(work);
+    let entry = dir.path().join("_lake/log/0000000000/0000000000050.e");
+    std::fs::write(&entry, "x").unwrap();
+    let (needed, there) = (newest(dir.path()), on_disk(dir.path()));
+    let mut lake = Lake::open(dir.path(), Access::Write).unwrap();
+    let mut run =
+        |options: &Options| run_at(&mut lake, options, &Meter::default(), clock::now_us());
+    for dry_run in [true, false] {
+        let error = run(&Options { dry_run, ..options(HOUR) }).unwrap_err();
+        assert_eq!(error.kind(), Kind::Damaged, "{error}");
+    }
+    assert_eq!(on_disk(dir.path()), there);
+    let report = run(&now_or_never()).unwrap();
+    assert_eq!(on_disk(dir.path()), needed);
+    assert!(report.boundary > 128 && there.len() > needed.len(), "{report:?}");
+    // Nobody needs the entry any more.
+    std::fs::remove_file(&entry).unwrap();
+    assert_eq!(run(&options(HOUR)).unwrap().superseded, count(0, 0));
+}

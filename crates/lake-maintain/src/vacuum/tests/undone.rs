@@ -1,5 +1,8 @@
 //! The trash: emptied in time, and the way back until then.
 
+use lake_store::fault::{Mode, Plan as Fault, arm_here};
+use lake_testkit::clone_lake;
+
 use super::*;
 
 #[test]
@@ -87,4 +90,33 @@ fn what_others_put_into_the_trash_stays_there() {
     let report = vacuum(dir.path(), &now_or_never());
     assert_eq!((report.emptied.files, report.foreign.len()), (0, 2));
     assert!(trash.join("notes.txt").exists());
+}
+
+#[test]
+fn a_full_disk_gets_what_the_trash_holds() {
+    const ENOSPC: i32 = 28;
+    let dir = new_lake();
+    come_and_gone(dir.path());
+    vacuum(dir.path(), &now_or_never());
+    assert!(!files_in(dir.path(), layout::TRASH).is_empty());
+    // So that there is a floor to raise.
+    let mut work = Workload::open(dir.path(), "after").unwrap();
+    version_of(&work.append(&[symbol("B")], 9).unwrap());
+    drop(work);
+    let mut refused = 0;
+    for n in 1..200 {
+        let copy = scratch().unwrap();
+        clone_lake(dir.path(), copy.path()).unwrap();
+        let mut lake = Lake::open(copy.path(), Access::Write).unwrap();
+        let armed = arm_here(Fault::nth(n, Mode::Fail(ENOSPC)));
+        let outcome = run_at(&mut lake, &now_or_never(), &Meter::default(), clock::now_us());
+        drop(armed);
+        // An entry that cannot be written.
+        let is_entry = |why: &str| why.contains(layout::STAGING) && why.contains(".e: ");
+        if outcome.is_err_and(|error| is_entry(&error.to_string())) {
+            refused += 1;
+            assert!(files_in(copy.path(), layout::TRASH).is_empty());
+        }
+    }
+    assert!(refused > 0);
 }

@@ -2,7 +2,11 @@
 
 use std::fs;
 
+use lake_core::value::Value;
+
 use super::*;
+use crate::archive::{ArchiveOptions, archive_rows};
+use crate::retain::Cut;
 
 #[test]
 fn a_flipped_byte_is_found_in_whatever_file_it_is() {
@@ -70,6 +74,38 @@ fn a_file_that_only_older_versions_need_is_needed() {
     assert_eq!((finding.live, finding.gone), (false, Some(newest)));
     sweep(&mut yard.lake);
     nothing_wrong(yard.path());
+}
+
+#[test]
+fn the_archive_is_looked_at_like_the_rest() {
+    let mut yard = full_yard();
+    let cut = Cut::Order(Value::Int(4));
+    archive_rows(&mut yard.lake, "bars", &cut, &ArchiveOptions::default(), &()).unwrap();
+    let report = nothing_wrong(yard.path());
+    let all = files(&yard.path().join("archive"));
+    assert_eq!(all.len(), 4, "three symbols and the list");
+    for path in all {
+        let (name, whole) = (short(&yard, &path), fs::read(&path).unwrap());
+        let mut harmed = whole.clone();
+        harmed[whole.len() / 2] ^= 0x20;
+        fs::write(&path, &harmed).unwrap();
+        let is_list = name.ends_with(".archive");
+        let kind = if is_list { "archive-list" } else { "archive-file" };
+        assert_eq!(found(&see(yard.path(), Depth::All)), [(kind, name.clone())]);
+        // A damaged list keeps nobody from sweeping, and is not swept.
+        sweep(&mut yard.lake);
+        assert_eq!(fs::read(&path).unwrap(), harmed);
+        fs::remove_file(&path).unwrap();
+        let report = see(yard.path(), Depth::Sizes);
+        match is_list {
+            true => {
+                assert_eq!((found(&report), &report.notes[..]), (vec![], &[Note::Archives(1)][..]))
+            }
+            false => assert_eq!(found(&report), [("archive-file", name)]),
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert!(report.files >= 3 && nothing_wrong(yard.path()).notes.is_empty());
 }
 
 #[test]

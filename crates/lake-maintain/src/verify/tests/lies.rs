@@ -1,7 +1,7 @@
 //! A whole file of which the log says something else.
 
 use lake_core::census::Extent;
-use lake_core::edit::{Action, Cause, Receipt};
+use lake_core::edit::{Action, Cause, Receipt, Sums};
 use lake_core::mask::{Mask, Stretch};
 use lake_core::segment::{Part, Segment, SegmentKind};
 use lake_core::value::{Range, Value};
@@ -47,7 +47,8 @@ fn day(n: i64) -> Vec<Value> {
 
 #[test]
 fn each_lie_has_its_word() {
-    let lies: [(&str, Lie); 6] = [
+    let lies: [(&str, Lie); 7] = [
+        ("file-contents", |s| s.sum = s.sum.map(|sum| sum ^ 1)),
         ("file-rows", |s| s.rows += 1),
         ("file-range", |s| s.range = Some(Range::new(day(1), day(4)))),
         ("file-range", |s| s.range = Some(Range::new(day(2), day(3)))),
@@ -81,4 +82,33 @@ fn a_receipt_that_does_not_add_up_is_found() {
     commit(&mut yard.lake, txn);
     let entry = format!("_lake/log/0000000000/{:013}.e", version + 1);
     assert_eq!(found(&see(yard.path(), Depth::Sizes)), [("receipt", entry)]);
+}
+
+/// A file goes and comes again, of which a receipt says these sums.
+fn said(sums: impl Fn(u64) -> Sums) -> Vec<&'static str> {
+    let mut yard = Yard::new();
+    yard.add(&[("A", 1, 1.0)], false);
+    let (part, segment) = yard.live().remove(0);
+    let mut txn = yard.lake.begin().unwrap().transaction(Cause::Compact);
+    let receipt =
+        Receipt { table: "bars".into(), rows_in: 1, rows_written: 1, ..Receipt::default() };
+    txn.receipts.push(Receipt { sums: Some(sums(segment.sum.unwrap())), ..receipt });
+    let table = lake_core::id::TableId(1);
+    txn.actions.push(Action::Remove { table, part: part.clone(), segments: vec![segment.id] });
+    txn.actions.push(Action::Add { table, part, segments: vec![segment] });
+    commit(&mut yard.lake, txn);
+    let found = found(&see(yard.path(), Depth::Sizes));
+    found.into_iter().map(|finding| finding.0).collect()
+}
+
+#[test]
+fn sums_that_are_not_those_of_the_files_are_found() {
+    let none = Sums::default();
+    assert_eq!(said(|sum| Sums { read: sum, written: sum, ..none }), [""; 0]);
+    assert_eq!(said(|sum| Sums { read: sum, written: sum, deleted: 1, ..none }), ["receipt"]);
+    // They balance, and one of them is another's.
+    let [more, less] = [|sum: u64| sum.wrapping_add(1), |sum: u64| sum.wrapping_sub(1)];
+    assert_eq!(said(|sum| Sums { read: more(sum), written: sum, deleted: 1, ..none }), ["receipt"]);
+    let other = |sum| Sums { read: sum, written: less(sum), superseded: 1, ..none };
+    assert_eq!(said(other), ["receipt"]);
 }

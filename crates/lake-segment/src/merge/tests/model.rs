@@ -181,6 +181,8 @@ proptest! {
         prop_assert_eq!(counts.out, want.len() as u64);
         prop_assert_eq!(counts.read, counts.hidden + counts.superseded + counts.out);
         prop_assert_eq!(counts.visible_sum.wrapping_sub(counts.superseded_sum), sum);
+        let hidden = counts.read_sum != counts.visible_sum;
+        prop_assert_eq!(hidden, counts.hidden > 0);
         // A segment that the log proves to have nothing asked for is not read at all.
         prop_assert_eq!((counts.read, counts.hidden), (model.read, model.hidden));
     }
