@@ -62,7 +62,7 @@ fn pieces(disk: &Disk, options: &MergeOptions, mut welcome: impl FnMut() -> bool
             Some(Err(error)) => panic!("{error}"),
         }
     }
-    drop(all);
+
     Out { rows: concat_batches(&schema, &batches).unwrap(), wholes, counts: merge.counts() }
 }
 
