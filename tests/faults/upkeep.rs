@@ -274,7 +274,7 @@ const WORK: Work =
 
 #[test]
 fn a_compaction() {
-    Work { made: market, ..WORK }.sweep(300);
+    Work { made: market, ..WORK }.sweep(200);
 }
 
 #[test]

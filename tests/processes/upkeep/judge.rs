@@ -101,6 +101,8 @@ pub(crate) struct Judge<'s> {
     past: BTreeMap<Version, Arc<World>>,
     waiting: Vec<Sight>,
     settled: usize,
+    /// The version that the entry which is followed brings back.
+    back_to: Option<Version>,
     tally: Tally,
     /// What was done last, for whoever looks for the cause.
     trail: VecDeque<String>,
@@ -121,6 +123,7 @@ impl<'s> Judge<'s> {
             world,
             waiting: Vec::new(),
             settled: 0,
+            back_to: None,
             tally: Tally::default(),
             trail: VecDeque::new(),
         }
@@ -162,6 +165,11 @@ impl<'s> Judge<'s> {
                     format!("version {version}, {} of process {}: {why}", txn.cause.word(), txn.pid)
                 })?;
             }
+            if let Some(then) = self.back_to.take().and_then(|to| self.past.get(&to))
+                && let Some(seq) = self.world.archived_since(then)
+            {
+                return Err(format!("version {version}: archive {seq} counts after a restore"));
+            }
             self.past.insert(version, self.world.clone());
             if let Some(old) = version.checked_sub(KEPT) {
                 self.past.remove(&old);
@@ -175,6 +183,13 @@ impl<'s> Judge<'s> {
 
     fn follow(&mut self, txn: &Transaction, version: Version) -> Judged<()> {
         *self.tally.causes.entry(txn.cause.word()).or_default() += 1;
+        // Beside a restore: an archive that was made since counts no more.
+        if let (Cause::Restore, Some(key)) = (txn.cause, &txn.producer) {
+            let mut world = (*self.world).clone();
+            world.uncount(key.seq)?;
+            self.world = Arc::new(world);
+            return Ok(());
+        }
         if !matches!(txn.cause, Cause::Ingest | Cause::Delete | Cause::Retain | Cause::Restore) {
             return Ok(());
         }
@@ -199,6 +214,9 @@ impl<'s> Judge<'s> {
         }
         let mut world = (*self.world).clone();
         world.follow(&told.deed, txn, version, past).map_err(|why| format!("{why}; {what}"))?;
+        if let Deed::Restore { to } = told.deed {
+            self.back_to = Some(to);
+        }
         self.world = Arc::new(world);
         Ok(())
     }

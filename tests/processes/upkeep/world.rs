@@ -140,6 +140,19 @@ impl World {
         Ok(())
     }
 
+    /// An archive counts no more: its rows are in the table.
+    pub(crate) fn uncount(&mut self, seq: u64) -> Result<(), String> {
+        match self.archives.remove(&seq) {
+            Some(_) => Ok(()),
+            None => Err(format!("archive {seq} does not count already")),
+        }
+    }
+
+    /// One that was not there then.
+    pub(crate) fn archived_since(&self, then: &World) -> Option<u64> {
+        self.archives.keys().find(|seq| !then.archives.contains_key(seq)).copied()
+    }
+
     /// What is the same as before has been there all the time.
     fn restore(&mut self, then: World, version: Version) {
         let mut bars = then.bars;

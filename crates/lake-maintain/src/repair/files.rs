@@ -41,7 +41,10 @@ pub(super) fn repair(
             doomed.insert(&finding.path, held);
             given_up.push(*finding);
         } else {
-            done.push(became(finding, (Act::Left, why_left(finding, held))));
+            // What is to be given up may have been, by a run that was not told so.
+            let given_up = options.drop_damaged && held.gone.is_some();
+            let act = if given_up { Act::Stale } else { Act::Left };
+            done.push(became(finding, (act, why_left(finding, held))));
         }
     }
     if !doomed.is_empty() && !options.dry_run {
