@@ -12,9 +12,10 @@ use serde_json::Value as Json;
 
 use super::cond::{Cond, Op, Test};
 
-/// Functions that the log or a few files may answer, by how they begin; and those that
-/// make many values of one.
+/// Functions that the log or a few files may answer, by how they begin.
 const TELLING: [&str; 8] = ["any_value", "approx", "arg_", "count", "first", "last", "max", "min"];
+/// Those that need all rows, so that nothing is gained for the others beside them.
+const NEEDING: [&str; 5] = ["avg", "mean", "median", "stddev", "sum"];
 
 /// The condition that a parse tree puts on a table that SQL calls `name`; None: the query
 /// is to be planned.
@@ -48,19 +49,26 @@ pub(crate) fn cond(tree: &Json, name: &str, table: &Table) -> Option<Cond> {
     }
 }
 
-/// Whether there is another query in it, or a function that needs few rows.
-fn tells_more(tree: &Json) -> bool {
+/// Whether there is another query in it, or no more than functions that need few rows.
+fn tells_more(select: &Json) -> bool {
+    let mut functions = Vec::new();
+    let begins = |function: &String, of: &[&str]| of.iter().any(|name| function.starts_with(name));
+    !calls(select, &mut functions)
+        || (functions.iter().any(|f| begins(f, &TELLING))
+            && !functions.iter().any(|f| begins(f, &NEEDING)))
+}
+
+/// The functions that a tree calls. False: there is a window or another query in it.
+fn calls(tree: &Json, functions: &mut Vec<String>) -> bool {
     match tree {
         Json::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Json::as_str).unwrap_or_default();
-            let function = text("function_name").to_ascii_lowercase();
-            text("class") == "SUBQUERY"
-                || text("class") == "WINDOW"
-                || TELLING.iter().any(|telling| function.starts_with(telling))
-                || fields.values().any(tells_more)
+            functions.push(text("function_name").to_ascii_lowercase());
+            !["SUBQUERY", "WINDOW"].contains(&text("class"))
+                && fields.values().all(|value| calls(value, functions))
         }
-        Json::Array(items) => items.iter().any(tells_more),
-        _ => false,
+        Json::Array(items) => items.iter().all(|item| calls(item, functions)),
+        _ => true,
     }
 }
 
@@ -223,6 +231,7 @@ mod tests {
     fn a_text_says_what_it_wants() {
         for (sql, wants) in [
             ("FROM bars", "true"),
+            ("SELECT count(*), Sum(n), max(d) FROM bars WHERE symbol = 'A'", "\"symbol\" = 'A'"),
             ("SELECT avg(px), sum(n) FROM bars WHERE symbol = 'A''s'", "\"symbol\" = 'A''s'"),
             ("FROM Bars b WHERE B.SYMBOL IN ('A', 'B')", "\"symbol\" IN ('A', 'B')"),
             (
