@@ -22,7 +22,7 @@ use lake_store::clock;
 use crate::error::{EngineError, Result};
 use crate::literal::{constant, literal};
 use crate::masks::{Columns, FILE};
-use crate::scan::{RANK, entry, project, source};
+use crate::scan::{RANK, project, source};
 use crate::session;
 use crate::split::{Live, Split};
 use crate::views::{self, create, empty, latest, names, union, without};
@@ -239,3 +239,7 @@ impl<'a> Scans<'a> {
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+fn entry(name: &str, ty: &Type) -> String {
+    format!("{}: {}", literal(name), literal(&ty.to_string()))
+}

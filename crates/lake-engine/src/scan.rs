@@ -8,7 +8,7 @@
 use lake_core::schema::{Field, FieldId, Schema, TableDef};
 use lake_core::segment::Part;
 use lake_core::state::Table;
-use lake_core::types::{Type, quoted};
+use lake_core::types::quoted;
 
 use crate::brought::Brought;
 use crate::error::{EngineError, Result};
@@ -164,22 +164,17 @@ impl<'a> Scans<'a> {
 
     /// With `by_file` also the column [`FILE`], which has the place of `filename`.
     fn read(&self, group: &Group<'a>, hive: bool, files: &str, by_file: bool) -> String {
-        let def = &self.table.def;
-        let directories = if hive { def.directory_columns() } else { Vec::new() };
-        let in_file = |f: &&Field| !directories.iter().any(|d| d.eq_ignore_ascii_case(&f.name));
-        let mut bound: Vec<String> =
-            group.schema.fields.iter().filter(in_file).map(|f| entry(&f.name, &f.ty)).collect();
-        bound.extend(directories.iter().map(|name| entry(name, &Type::Varchar)));
-        let mut options = format!("hive_partitioning = {hive}, hive_types_autocast = false");
-        if by_file {
-            bound.push(entry(FILE, &Type::Varchar));
-            options += &format!(", filename = {}", literal(FILE));
-        }
+        let filename = match by_file {
+            true => format!(", filename = {}", literal(FILE)),
+            false => String::new(),
+        };
         let rows: u64 = group.live.iter().map(|l| l.segment.rows).sum();
-        // Our files have no statistics where there is a NaN, so DuckDB need not fear one.
+        // The first file has the columns and types of all: to say them (`bound_schema`) has
+        // DuckDB parse each type at every query. And our files have no statistics where there
+        // is a NaN, so it need not fear one.
         format!(
-            "read_parquet(getvariable({}), {options}, \
-             explicit_cardinality = {})",
+            "read_parquet(getvariable({}), hive_partitioning = {hive}, \
+             hive_types_autocast = false{filename}, explicit_cardinality = {})",
             literal(files),
             // About: so the view is the same for other files of its size.
             rows.max(1).next_power_of_two()
@@ -225,10 +220,6 @@ fn plain(name: &str) -> String {
 
 fn hides_index(schema: &Schema) -> bool {
     schema.fields.iter().any(|f| f.name.eq_ignore_ascii_case("file_index"))
-}
-
-pub(crate) fn entry(name: &str, ty: &Type) -> String {
-    format!("{}: {}", literal(name), literal(&ty.to_string()))
 }
 
 /// One column as the newest schema has it, under its name.
